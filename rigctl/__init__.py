@@ -1,0 +1,3 @@
+"""rigctl: run one experiment on several computers."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,166 @@
+"""Every error that rigctl raises, as one tree.
+
+RigctlError
+├── ConfigError               a configuration file: which, where in it, what would be right
+├── BadReference              an experiment reference that is not yyyy-mm-dd_n_subject
+├── ProtocolError             bytes that break a protocol's rules
+├── RigError                  one rig: its name, its URI, the command
+│   ├── NoEcho                ... it never confirmed the command   (a TimeoutError)
+│   ├── NoReply               ... it confirmed, but never replied  (a TimeoutError)
+│   ├── Unreachable           ... nothing listens there            (a ConnectionError)
+│   ├── TooLarge              ... the message does not fit         (a ValueError)
+│   └── RemoteError           ... its own callback for the command failed
+├── RigsFailed                a fan-out: every rig's own error, by name
+│   └── RigsTimedOut          ... all of them timeouts             (a TimeoutError)
+├── Refused                   a rig's state does not allow the command
+├── DeviceError               a device that cannot be opened or read
+├── StreamError               a stream that delivers nothing
+├── RingError                 shared memory between processes
+│   ├── NotYet                ... samples that are not written yet
+│   ├── Overrun               ... samples that are already overwritten
+│   ├── RingClosed            ... the writer closed the ring
+│   └── WriterDied            ... the writer is gone without closing it
+└── RecordingError            files of a session
+    ├── SessionExists         ... its folder is there already
+    └── SessionNotFound       ... no such folder
+"""
+
+from collections.abc import Mapping
+
+
+class RigctlError(Exception):
+    """Base of all errors that rigctl raises; its text is meant for the user."""
+
+
+class ConfigError(RigctlError):
+    """A configuration that is refused.
+
+    Args:
+        where: the file, with the line where it is known.
+        key: the path of the key in the file, such as ``sources.amp.port``; may be empty.
+        problem: what is wrong and what would be right.
+    """
+
+    def __init__(self, where: str, key: str, problem: str) -> None:
+        super().__init__(": ".join(part for part in (where, key, problem) if part))
+        self.where = where
+        self.key = key
+        self.problem = problem
+
+
+class BadReference(RigctlError, ValueError):
+    """An experiment reference that is not ``yyyy-mm-dd_n_subject``."""
+
+
+class ProtocolError(RigctlError):
+    """Bytes from outside that break the rules of their protocol."""
+
+
+class RigError(RigctlError):
+    """One rig did not do what it was told.
+
+    Args:
+        text: what happened and what to do, in one sentence.
+        name: the rig's name.
+        uri: the rig's address.
+        command: the event's name, such as ``EXPSTART``; may be empty.
+    """
+
+    def __init__(self, text: str, *, name: str = "", uri: str = "", command: str = "") -> None:
+        super().__init__(text)
+        self.name = name
+        self.uri = uri
+        self.command = command
+
+
+class NoEcho(RigError, TimeoutError):
+    """The rig did not confirm a message in time."""
+
+
+class NoReply(RigError, TimeoutError):
+    """The rig confirmed a command but did not reply in time: its result is unknown."""
+
+
+class Unreachable(RigError, ConnectionError):
+    """Nothing answers at the rig's address."""
+
+
+class TooLarge(RigError, ValueError):
+    """A message is larger than its transport carries."""
+
+
+class RemoteError(RigError):
+    """The rig's own code for a command failed; the text is the rig's."""
+
+
+class RigsFailed(RigctlError):
+    """A fan-out in which at least one rig failed.
+
+    Args:
+        errors: each failing rig's own error, by the rig's name.
+        replies: what the other rigs answered, by name.
+    """
+
+    def __init__(
+        self, errors: Mapping[str, Exception], replies: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__("\n".join(f"{name}: {error}" for name, error in errors.items()))
+        self.errors = dict(errors)
+        self.replies = dict(replies or {})
+
+
+class RigsTimedOut(RigsFailed, TimeoutError):
+    """A fan-out in which every failing rig failed by a timeout."""
+
+
+class Refused(RigctlError):
+    """A command that the rig's state does not allow."""
+
+
+class DeviceError(RigctlError):
+    """A device that cannot be opened or read."""
+
+
+class StreamError(RigctlError):
+    """A stream that delivers nothing where samples are required."""
+
+
+class RingError(RigctlError):
+    """A ring in shared memory that cannot serve."""
+
+
+class NotYet(RingError):
+    """Samples that are not written yet."""
+
+
+class Overrun(RingError):
+    """Samples that the writer has overwritten.
+
+    Args:
+        text: what was asked for.
+        tail: the oldest sample index that is still there.
+    """
+
+    def __init__(self, text: str, *, tail: int = 0) -> None:
+        super().__init__(text)
+        self.tail = tail
+
+
+class RingClosed(RingError):
+    """The writer has closed the ring; no sample will follow."""
+
+
+class WriterDied(RingError):
+    """The writing process is gone without closing its ring."""
+
+
+class RecordingError(RigctlError):
+    """Files of a session that cannot be written or read."""
+
+
+class SessionExists(RecordingError):
+    """The folder of a session is there already; nothing is overwritten."""
+
+
+class SessionNotFound(RecordingError):
+    """There is no such session."""
