@@ -1,0 +1,208 @@
+"""Messages to bytes and back (pure).
+
+From: `net.echo` (values) and transports (bytes).  To: the other of the two.
+
+A message on the wire is one UTF-8 JSON array.  Without ids (dialect ``iblutil``)::
+
+    [2, "2024-01-01_1_subject", null]
+     |   `-- arguments
+     `-- event, 0 for an error
+
+With ids (dialect ``rigctl``) the envelope follows as the last element::
+
+    [2, "2024-01-01_1_subject", null, {"rigctl": {"kind": "command", "epoch": "9f..", "seq": 7}}]
+
+On TCP messages follow each other with no delimiter; `ArrayReader` finds their ends.
+"""
+
+import hashlib
+import json
+import re
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from rigctl.errors import ProtocolError
+from rigctl.messages import ERROR, Event, Message
+
+MAX_MESSAGE_BYTES = 1_000_000
+"""What is read or written at the most, unless configured."""
+
+MAX_DEPTH = 64
+"""How deep arrays and objects may be nested in a message."""
+
+_KEY = "rigctl"
+
+
+class Kind(StrEnum):
+    """What an enveloped message is."""
+
+    HELLO = "hello"
+    COMMAND = "command"
+    ECHO = "echo"
+    REPLY = "reply"
+    ERROR = "error"
+
+
+class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the ``rigctl`` dialect adds to a message; keys unknown to us are passed over."""
+
+    kind: Kind
+    epoch: str = ""
+    """Random, new at every start of the sender."""
+    seq: int = 0
+    """Counts the sender's messages of this epoch; (epoch, seq) is the message's id."""
+    answers: tuple[str, int] | None = None
+    """The id of the message that an echo, a reply or an error is about."""
+    digest: str = ""
+    """In an echo: `digest_of` the bytes received."""
+    clock: float | None = None
+    """The sender's clock at sending, seconds since 1970."""
+    within_s: float | None = None
+    """In a command: how long the sender waits for the reply."""
+    version: str = ""
+    """In a hello: the version of the dialect that the sender speaks."""
+
+
+class Wire(msgspec.Struct, frozen=True):
+    """A message as it crosses the wire."""
+
+    message: Message
+    envelope: Envelope | None = None
+
+
+def encode(message: Message, envelope: Envelope | None = None) -> bytes:
+    """Return the bytes of a message.
+
+    Raises:
+        TypeError: an argument cannot be written as JSON.
+    """
+    parts: list[Any] = [int(message.event), *message.args]
+    if envelope is not None:
+        parts.append({_KEY: envelope})
+    return msgspec.json.encode(parts)
+
+
+def decode(data: bytes) -> Wire:
+    """Read the bytes of one message.
+
+    Raises:
+        ProtocolError: they are not a message; the text says why.
+    """
+    parts = _array(data)
+    envelope = None
+    if len(parts) > 1 and isinstance(parts[-1], dict) and list(parts[-1]) == [_KEY]:
+        envelope = _envelope(parts.pop()[_KEY])
+    return Wire(Message(_event(parts[0]), tuple(parts[1:])), envelope)
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest that an echo carries of the bytes that it confirms."""
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
+
+
+def _array(data: bytes) -> list[Any]:
+    try:
+        parts = msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        parts = _lenient(data)
+    if not isinstance(parts, list) or not parts:
+        raise ProtocolError("a message is a JSON array that begins with its event")
+    return parts
+
+
+def _lenient(data: bytes) -> Any:  # bytes become values here
+    """Read what Python's json writes and JSON forbids: NaN and Infinity (peers send them)."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"not JSON: {error}") from error
+
+
+def _envelope(value: object) -> Envelope:
+    try:
+        return msgspec.convert(value, Envelope)
+    except msgspec.ValidationError as error:
+        raise ProtocolError(f"bad envelope: {error}") from error
+
+
+def _event(value: object) -> Event:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ProtocolError("a message begins with an integer, its event")
+    event = Event(value) if 0 <= value <= int(Event.ALYX) else None
+    if event is None or not (event is ERROR or event.is_single):
+        raise ProtocolError(f"there is no event {value}")
+    return event
+
+
+_OUTSIDE = re.compile(rb'["\[\]{}]')
+_INSIDE = re.compile(rb'["\\]')
+_SPACE = b" \t\r\n"
+
+
+class ArrayReader:
+    """Cuts a stream of bytes into JSON arrays, whatever the pieces it comes in.
+
+    Args:
+        max_bytes: the largest message accepted.
+    """
+
+    def __init__(self, max_bytes: int = MAX_MESSAGE_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._depth = 0
+        self._in_string = False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take the next bytes and return the messages that they complete.
+
+        Raises:
+            ProtocolError: no array begins where one must, or it is too large or too deep; the
+                stream cannot be read any further.
+        """
+        self._buffer += data
+        messages = []
+        while (end := self._next_end()) is not None:
+            messages.append(bytes(self._buffer[:end]))
+            del self._buffer[:end]
+            self._scanned = 0
+        if len(self._buffer) > self._max_bytes:
+            raise ProtocolError(f"a message of more than {self._max_bytes} bytes")
+        return messages
+
+    def _next_end(self) -> int | None:
+        """Scan on; return where the array at the buffer's start ends, None if not yet."""
+        if not self._scanned:
+            self._skip_space()
+        while match := (_INSIDE if self._in_string else _OUTSIDE).search(
+            self._buffer, self._scanned
+        ):
+            self._scanned = match.end()
+            if not self._step(match[0]):
+                return None
+            if not self._depth:
+                return self._scanned
+        self._scanned = max(self._scanned, len(self._buffer))
+        return None
+
+    def _step(self, token: bytes) -> bool:
+        """Take one token; return False when the byte that it escapes is still to come."""
+        if token == b'"':
+            self._in_string = not self._in_string
+        elif token == b"\\":
+            if self._scanned == len(self._buffer):
+                self._scanned -= 1  # met again when the next piece has come
+                return False
+            self._scanned += 1
+        else:
+            self._depth += 1 if token in b"[{" else -1
+            if self._depth > MAX_DEPTH:
+                raise ProtocolError(f"a message nested deeper than {MAX_DEPTH}")
+        return True
+
+    def _skip_space(self) -> None:
+        del self._buffer[: len(self._buffer) - len(self._buffer.lstrip(_SPACE))]
+        if self._buffer and self._buffer[0] != ord("["):
+            raise ProtocolError("a message is a JSON array and begins with '['")

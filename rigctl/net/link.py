@@ -1,0 +1,108 @@
+"""One peer's echo engine, brought to life: outputs become datagrams, deadlines become timers.
+
+From: `net.communicator`.  To: the same, through `LinkOwner`.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from rigctl.messages import Event
+from rigctl.net.clock import OffsetEstimate, RigClock
+from rigctl.net.echo import Echo
+from rigctl.net.inputs import Answer, Command
+from rigctl.net.outputs import Delivered, MessageId, Output, Probed, Transmit
+from rigctl.net.transport import PeerAddress
+
+_MAX_OPEN = 64
+"""How many unanswered messages of a peer are remembered, for answers that name only an event."""
+
+
+class LinkOwner(Protocol):
+    """Whom a link tells what concerns more than itself."""
+
+    clock: RigClock
+
+    def handle(self, link: "Link", output: Output) -> None:
+        """Something happened that is neither bytes nor a clock reading."""
+
+
+class Link:
+    """The conversation with one peer on one transport.
+
+    Args:
+        addr: the peer.
+        engine: its state.
+        owner: who is told what happens.
+        transmit: puts bytes on the wire; returns whether there is a way.
+    """
+
+    def __init__(
+        self,
+        addr: PeerAddress,
+        engine: Echo,
+        owner: LinkOwner,
+        transmit: Callable[[bytes, PeerAddress], bool],
+    ) -> None:
+        self.addr = addr
+        self.engine = engine
+        self.offset = OffsetEstimate()
+        self.open: dict[Event, deque[MessageId | None]] = {}
+        self._owner = owner
+        self._transmit = transmit
+        self._timer: asyncio.TimerHandle | None = None
+
+    def send(self, command: Command) -> None:
+        """Send a message of our own accord."""
+        self._carry_out(self.engine.send(self._owner.clock.now(), command))
+
+    def answer(self, answer: Answer) -> None:
+        """Answer a message of the peer's."""
+        self._carry_out(self.engine.answer(self._owner.clock.now(), answer))
+
+    def take_open(self, event: Event) -> tuple[bool, MessageId | None]:
+        """Return whether a message of that event is unanswered, and the oldest one's id."""
+        waiting = self.open.get(event)
+        return (True, waiting.popleft()) if waiting else (False, None)
+
+    def receive(self, data: bytes) -> None:
+        """Take one message's bytes."""
+        self._carry_out(self.engine.receive(self._owner.clock.now(), data))
+
+    def reconnected(self) -> None:
+        """The stream to the peer was made anew."""
+        self._carry_out(self.engine.reconnected(self._owner.clock.now()))
+
+    def forget(self, ticket: int) -> None:
+        """Nobody waits for the answer under this ticket any more."""
+        self.engine.forget(ticket)
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer:
+            self._timer.cancel()
+
+    def _poll(self) -> None:
+        self._timer = None
+        self._carry_out(self.engine.poll(self._owner.clock.now()))
+
+    def _carry_out(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            if isinstance(output, Transmit):
+                self._transmit(output.data, self.addr)
+            elif isinstance(output, Probed):
+                self.offset.add(output)
+            else:
+                if isinstance(output, Delivered) and output.message.event:
+                    waiting = self.open.setdefault(output.message.event, deque(maxlen=_MAX_OPEN))
+                    waiting.append(output.id)
+                self._owner.handle(self, output)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        self.close()
+        at = self.engine.next_wakeup()
+        if at < float("inf"):
+            # The loop's clock is time.monotonic, the same as the engine's.
+            self._timer = asyncio.get_running_loop().call_at(at, self._poll)

@@ -1,0 +1,78 @@
+"""The memory of executed commands: a repeat is answered, never run again (pure).
+
+From: `net.numbered`.  To: the same; one memory serves all peers of a server, because a
+controller that reconnects comes back from another port with the same epoch.
+"""
+
+from collections import OrderedDict
+from enum import Enum
+
+from rigctl.net.outputs import MessageId
+
+
+class Seen(Enum):
+    """What is known of an id."""
+
+    NEW = "new"
+    RUNNING = "running"
+    """It was delivered and not yet answered."""
+    ANSWERED = "answered"
+    FORGOTTEN = "forgotten"
+    """It is older than the memory reaches: it was seen, its answer is gone."""
+
+
+class Memory:
+    """Ids and answers per epoch, both bounded.
+
+    Args:
+        epochs: how many senders' epochs are kept; the one longest silent goes first.
+        answers: how many ids are kept per epoch; the lowest go first, and stay known as seen.
+    """
+
+    def __init__(self, *, epochs: int = 64, answers: int = 512) -> None:
+        self._max_epochs = epochs
+        self._max_answers = answers
+        self._epochs: OrderedDict[str, _Epoch] = OrderedDict()
+
+    def meet(self, id: MessageId) -> Seen:
+        """Return what is known of an id, and know it from now on."""
+        epoch = self._epoch(id[0])
+        seen = epoch.look_up(id[1])
+        if seen is Seen.NEW:
+            epoch.add(id[1], self._max_answers)
+        return seen
+
+    def store(self, id: MessageId, answer: bytes) -> None:
+        """Keep the answer to a command, for its repeats."""
+        self._epoch(id[0]).answers[id[1]] = answer
+
+    def answer(self, id: MessageId) -> bytes | None:
+        """Return the stored answer to a command."""
+        return self._epoch(id[0]).answers.get(id[1])
+
+    def _epoch(self, name: str) -> "_Epoch":
+        epoch = self._epochs.setdefault(name, _Epoch())
+        self._epochs.move_to_end(name)
+        if len(self._epochs) > self._max_epochs:
+            self._epochs.popitem(last=False)
+        return epoch
+
+
+class _Epoch:
+    """The ids of one epoch: all up to `floor` count as seen, above it by name."""
+
+    def __init__(self) -> None:
+        self.floor = 0
+        self.answers: dict[int, bytes | None] = {}
+
+    def look_up(self, seq: int) -> Seen:
+        if seq in self.answers:
+            return Seen.RUNNING if self.answers[seq] is None else Seen.ANSWERED
+        return Seen.FORGOTTEN if seq <= self.floor else Seen.NEW
+
+    def add(self, seq: int, most: int) -> None:
+        self.answers[seq] = None
+        while len(self.answers) > most:
+            lowest = min(self.answers)
+            del self.answers[lowest]
+            self.floor = max(self.floor, lowest)

@@ -1,0 +1,135 @@
+"""The sockets of one communicator: opened, and opened anew when a stream broke.
+
+From: `net.communicator`.  To: `net.udp`, `net.tcp`; what they receive goes to the communicator.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import replace
+from typing import Any, Protocol
+
+from rigctl.address import Address
+from rigctl.errors import Unreachable
+from rigctl.net.tcp import TcpTransport
+from rigctl.net.transport import Listener, PeerAddress, Transport
+from rigctl.net.udp import UdpTransport
+
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 1.0
+
+
+class RouteUser(Listener, Protocol):
+    """Whom a route serves."""
+
+    name: str
+
+    @property
+    def has_outstanding(self) -> bool:
+        """Whether anything sent still waits, so that a lost stream is worth opening anew."""
+
+    def moved(self, old: PeerAddress, new: PeerAddress) -> None:
+        """The peer's stream was opened (anew): it is known by another address now."""
+
+
+class Route:
+    """The way to one peer (a client), or to all that come (a server).
+
+    Args:
+        address: the peer's address, or the local one.
+        user: who sends and receives here.
+        max_bytes: the largest message on a stream.
+    """
+
+    def __init__(self, address: Address, user: RouteUser, max_bytes: int) -> None:
+        self.address = address
+        self.peer: PeerAddress = (address.host, address.port)
+        self._user = user
+        self._max_bytes = max_bytes
+        self._transport: Transport | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._options: dict[str, Any] = {}
+        self._closed = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the socket is open (a stream: connected)."""
+        return self._transport is not None and self._transport.is_open
+
+    async def listen(self, **options: Any) -> None:
+        """Bind; port 0 takes a free one, which `address` tells.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        if self.address.scheme == "udp":
+            self._transport = await UdpTransport.listen(self.address, self._user, **options)
+        else:
+            self._transport = await TcpTransport.listen(
+                self.address, self._user, self._max_bytes, **options
+            )
+        self.address = replace(self.address, port=self._transport.port)
+
+    async def open(self, timeout_s: float, **options: Any) -> None:
+        """Connect to the peer, unless that is done.
+
+        Raises:
+            Unreachable: the host is not known, or (TCP) nothing listens there.
+        """
+        if self.is_open:
+            return
+        self._options |= options
+        if self._opening is None or self._opening.done():
+            self._opening = self._task(self._open(timeout_s))
+        await asyncio.shield(self._opening)
+
+    def send(self, data: bytes, addr: PeerAddress) -> bool:
+        """Put one message's bytes on the wire; return whether there is a way."""
+        return self._transport is not None and self._transport.send(data, addr)
+
+    def lost(self, timeout_s: float) -> None:
+        """The stream broke: open it anew while anything waits for the peer."""
+        if not self._closed and self._user.has_outstanding:
+            self._opening = self._task(self._reopen(timeout_s))
+
+    def close(self) -> None:
+        """Close all sockets for good."""
+        self._closed = True
+        if self._opening:
+            self._opening.cancel()
+        if self._transport:
+            self._transport.close()
+
+    def _task(self, opening: Any) -> "asyncio.Task[None]":
+        task = asyncio.create_task(opening, name=f"rigctl.open.{self._user.name}")
+        # Whoever waits is told by the shield; where nobody does, nothing is to be said.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
+
+    async def _open(self, timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._connect()
+        except OSError as error:
+            why = error.strerror or str(error) or f"no answer within {timeout_s:g} s"
+            text = f"cannot reach {self.address}: {why}; is its daemon running (rigctl serve)?"
+            raise Unreachable(text, name=self._user.name, uri=str(self.address)) from error
+
+    async def _connect(self) -> None:
+        old = self.peer
+        if self.address.scheme == "udp":
+            udp = await UdpTransport.connect(self.address, self._user, **self._options)
+            self._transport, self.peer = udp, udp.peer or old
+        else:
+            tcp = TcpTransport(self._user, self._max_bytes)
+            self._transport = tcp
+            self.peer = await tcp.connect(self.address, **self._options)
+        self._user.moved(old, self.peer)
+
+    async def _reopen(self, timeout_s: float) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while self._user.has_outstanding:
+            with contextlib.suppress(Unreachable):
+                await self._open(timeout_s)
+                return
+            await asyncio.sleep(pause_s)  # backoff between attempts
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)

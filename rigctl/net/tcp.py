@@ -1,0 +1,156 @@
+"""Messages on TCP: self-delimiting JSON arrays, one after the other, any number of clients.
+
+From: sockets.  To: `net.communicator`, through `net.transport`.
+"""
+
+import asyncio
+import logging
+import socket
+from typing import Any, cast
+
+from rigctl.address import Address
+from rigctl.errors import ProtocolError
+from rigctl.net.codec import ArrayReader
+from rigctl.net.transport import Listener, PeerAddress
+
+log = logging.getLogger(__name__)
+
+MAX_CLIENTS = 256
+"""How many clients a server keeps; further ones are closed at once."""
+
+_MAX_UNSENT_BYTES = 8_000_000
+"""What a peer that does not read may leave unsent before its connection is cut."""
+
+
+class TcpTransport:
+    """The streams of one communicator: a listening socket and its clients, or one connection."""
+
+    def __init__(self, listener: Listener, max_bytes: int) -> None:
+        self._listener = listener
+        self._max_bytes = max_bytes
+        self._streams: dict[PeerAddress, _Stream] = {}
+        self._server: asyncio.Server | None = None
+
+    @classmethod
+    async def listen(
+        cls, address: Address, listener: Listener, max_bytes: int, **options: Any
+    ) -> "TcpTransport":
+        """Listen; port 0 takes a free one.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        self = cls(listener, max_bytes)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: _Stream(self), address.host, address.port, **options
+        )
+        return self
+
+    async def connect(self, address: Address, **options: Any) -> PeerAddress:
+        """Connect to a peer and return the address under which it is known from now on.
+
+        Raises:
+            OSError: there is no such host, or nothing listens there.
+        """
+        loop = asyncio.get_running_loop()
+        _, stream = await loop.create_connection(
+            lambda: _Stream(self), address.host, address.port, **options
+        )
+        return stream.addr
+
+    @property
+    def port(self) -> int:
+        """The local port of the listening socket, or of the first connection."""
+        if self._server and self._server.sockets:
+            return int(self._server.sockets[0].getsockname()[1])
+        return next((stream.local_port for stream in self._streams.values()), 0)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it listens or is connected."""
+        return bool(self._server and self._server.is_serving()) or bool(self._streams)
+
+    def send(self, data: bytes, addr: PeerAddress) -> bool:
+        """Write one message to a peer; False if it is not connected."""
+        stream = self._streams.get(addr)
+        if stream is None:
+            return False
+        stream.write(data)
+        return True
+
+    def close(self) -> None:
+        """Close all streams and stop listening."""
+        if self._server:
+            self._server.close()
+        for stream in list(self._streams.values()):
+            stream.close()
+
+    def opened(self, stream: "_Stream") -> None:
+        """A stream is open."""
+        if len(self._streams) >= MAX_CLIENTS:
+            log.warning("closed a client: there are %d already", MAX_CLIENTS)
+            stream.close()
+            return
+        self._streams[stream.addr] = stream
+        self._listener.connected(stream.addr)
+
+    def closed(self, stream: "_Stream", error: Exception | None) -> None:
+        """A stream is closed."""
+        if self._streams.get(stream.addr) is stream:
+            del self._streams[stream.addr]
+            self._listener.disconnected(stream.addr, error)
+
+    def reader(self) -> ArrayReader:
+        """Return a new reader for one stream."""
+        return ArrayReader(self._max_bytes)
+
+    def received(self, data: bytes, stream: "_Stream") -> None:
+        """One message came on a stream."""
+        if self._streams.get(stream.addr) is stream:
+            self._listener.received(data, stream.addr)
+
+
+class _Stream(asyncio.Protocol):
+    """One TCP connection."""
+
+    def __init__(self, owner: TcpTransport) -> None:
+        self._owner = owner
+        self._reader = owner.reader()
+        self._transport: asyncio.Transport | None = None
+        self.addr: PeerAddress = ("", 0)
+        self.local_port = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast(asyncio.Transport, transport)
+        self.addr = transport.get_extra_info("peername")[:2]
+        self.local_port = transport.get_extra_info("sockname")[1]
+        # Commands are small and wait for their echo: Nagle's algorithm would delay each of them.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._owner.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            messages = self._reader.feed(data)
+        except ProtocolError as error:
+            log.warning("closed the connection to %s port %d: %s", *self.addr, error)
+            self.close()
+            return
+        for message in messages:
+            self._owner.received(message, self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._owner.closed(self, exc)
+
+    def write(self, data: bytes) -> None:
+        """Write one message; a peer that never reads is cut off."""
+        assert self._transport
+        self._transport.write(data)
+        if self._transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
+            log.warning("cut off %s port %d: it does not read", *self.addr)
+            self._transport.abort()
+
+    def close(self) -> None:
+        """Close the connection after what was written has gone out."""
+        if self._transport:
+            self._transport.close()

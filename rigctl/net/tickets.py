@@ -1,0 +1,96 @@
+"""What a caller holds of a message that it sent: confirmed? answered?
+
+From: `net.communicator`.  To: callers of it, who await one or both.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from rigctl.errors import NoEcho, NoReply, RemoteError, RigError, Unreachable
+from rigctl.messages import ERROR, Message
+from rigctl.net.callbacks import remote_error
+
+
+def _future() -> "asyncio.Future[Message]":
+    future = asyncio.get_running_loop().create_future()
+    # A caller that only awaits the first of the two must not be warned of the second.
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return future
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """One message under way."""
+
+    number: int
+    message: Message
+    name: str
+    uri: str
+    echo_timeout_s: float
+    reply_timeout_s: float | None
+    """None if no answer is awaited."""
+    confirmed: "asyncio.Future[Message]" = field(default_factory=_future)
+    answered: "asyncio.Future[Message]" = field(default_factory=_future)
+
+    def confirm(self) -> None:
+        """Its echo came."""
+        if not self.confirmed.done():
+            self.confirmed.set_result(self.message)
+
+    def answer(self, message: Message) -> None:
+        """Its answer came; an error is raised where the answer is awaited."""
+        self.confirm()
+        if self.answered.done():
+            return
+        if message.event is ERROR:
+            text, _ = remote_error(message)
+            self.answered.set_exception(self._error(RemoteError, text))
+        else:
+            self.answered.set_result(message)
+
+    def fail(self, error: Exception) -> None:
+        """It will never be confirmed nor answered."""
+        for future in (self.confirmed, self.answered):
+            if not future.done():
+                future.set_exception(error)
+
+    def unconfirmed(self, attempts: int, refused: bool) -> None:
+        """Its deadline passed without an echo."""
+        label = self.message.event.label
+        if refused:
+            text = f"nothing listens at {self.uri}: is its daemon running (rigctl serve)?"
+            self.fail(self._error(Unreachable, text))
+            return
+        text = (
+            f"no echo of {label} from {self.uri} within {self.echo_timeout_s:g} s "
+            f"({attempts} attempt{'s' * (attempts != 1)}): check that the computer is on, "
+            "its daemon runs and no firewall drops the port"
+        )
+        self.fail(self._error(NoEcho, text))
+
+    def mangled(self) -> None:
+        """The peer received other bytes than were sent."""
+        text = f"{self.uri} received {self.message.event.label} damaged; nothing was executed twice"
+        self.fail(self._error(RigError, text))
+
+    async def reply(self) -> Message:
+        """Wait for the echo, then for the answer, each within its own time.
+
+        Raises:
+            NoEcho: it was not confirmed.
+            NoReply: it was confirmed and not answered; whether it took effect is not known.
+            RemoteError: the peer failed at it.
+        """
+        await asyncio.shield(self.confirmed)
+        try:
+            async with asyncio.timeout(self.reply_timeout_s):
+                return await asyncio.shield(self.answered)
+        except TimeoutError:
+            text = (
+                f"{self.uri} confirmed {self.message.event.label} but did not reply within "
+                f"{self.reply_timeout_s:g} s: whether it took effect is unknown; ask its status"
+            )
+            raise self._error(NoReply, text) from None
+
+    def _error(self, kind: type[RigError], text: str) -> RigError:
+        return kind(text, name=self.name, uri=self.uri, command=self.message.event.label)
