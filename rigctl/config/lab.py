@@ -1,0 +1,144 @@
+"""The lab file: which rigs there are and how to reach them.
+
+From: ``rigctl.yaml``, or the ``remote_devices.yaml`` that labs already keep.
+To: the controller.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import platformdirs
+
+from rigctl.address import Address
+from rigctl.config.document import Document
+from rigctl.config.names import check_name
+from rigctl.errors import ConfigError
+
+DIALECTS = ("auto", "iblutil", "rigctl")
+_FLAT_EXAMPLE = "udp://10.0.0.5:11001"
+_LONG_KEYS = ("lab", "timeouts", "data_root", "rigs")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long the controller waits, in seconds."""
+
+    echo_s: float = 1.0
+    """For a message's echo."""
+    reply_s: float = 10.0
+    """For a command's result, after its echo."""
+
+
+@dataclass(frozen=True, slots=True)
+class RigEntry:
+    """How to reach one rig."""
+
+    name: str
+    address: Address
+    required: bool = True
+    """Whether an experiment may not run without it."""
+    dialect: str = "auto"
+    retries: int = 0
+    """How often a message without id is sent again; knowingly, for it may then run twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """A lab's rigs."""
+
+    name: str
+    path: Path
+    rigs: Mapping[str, RigEntry]
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    data_root: Path | None = None
+    """Where this computer sees the rigs' recordings, if it does."""
+
+
+class _Timeouts(msgspec.Struct, forbid_unknown_fields=True):
+    echo: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 1.0
+    reply: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 10.0
+
+
+class _Rig(msgspec.Struct, forbid_unknown_fields=True):
+    uri: str
+    required: bool = True
+    dialect: str = "auto"
+    retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 0
+
+
+class _LabFile(msgspec.Struct, forbid_unknown_fields=True):
+    rigs: dict[str, Any]
+    lab: str = ""
+    timeouts: _Timeouts = msgspec.field(default_factory=_Timeouts)
+    data_root: str | None = None
+
+
+def load_lab(path: Path) -> Lab:
+    """Read a lab file in the long form, or in the flat form name -> URI.
+
+    Raises:
+        ConfigError: with the file, the line, the key and what would be right.
+    """
+    document = Document.read(path)
+    values = document.values
+    flat = not any(key in values for key in _LONG_KEYS)
+    file = document.convert({"rigs": values} if flat else values, _LabFile)
+    at = () if flat else ("rigs",)
+    if not file.rigs:
+        raise document.error(at, f"name one rig at least, such as eeg: {_FLAT_EXAMPLE}")
+    rigs = {name: _rig(document, (*at, name), name, raw) for name, raw in file.rigs.items()}
+    _refuse_shared_addresses(document, at, rigs)
+    root = path.parent / Path(file.data_root).expanduser() if file.data_root else None
+    timeouts = Timeouts(file.timeouts.echo, file.timeouts.reply)
+    return Lab(file.lab or path.stem, path, rigs, timeouts, root)
+
+
+def find_lab_file(given: str | None) -> Path:
+    """Return the lab file: the one given, ``$RIGCTL_CONFIG``, ``./rigctl.yaml``, the user's own.
+
+    Raises:
+        ConfigError: there is none; says where it was looked for.
+    """
+    if given:
+        return Path(given)
+    if named := os.environ.get("RIGCTL_CONFIG"):
+        return Path(named)
+    places = [Path("rigctl.yaml"), platformdirs.user_config_path("rigctl") / "rigctl.yaml"]
+    for place in places:
+        if place.exists():
+            return place
+    looked = ", ".join(str(place) for place in places)
+    raise ConfigError(
+        "no lab file", "", f"give one with --config or $RIGCTL_CONFIG; looked for {looked}"
+    )
+
+
+def _rig(document: Document, at: tuple[str, ...], name: str, raw: Any) -> RigEntry:
+    short = not isinstance(raw, dict)
+    entry = document.convert({"uri": raw} if short else raw, _Rig, at)
+    uri_at = at if short else (*at, "uri")
+    try:
+        check_name(name)
+        address = Address.parse(entry.uri)
+    except ValueError as error:
+        raise document.error(uri_at, str(error)) from None
+    if entry.dialect not in DIALECTS:
+        problem = f"no dialect {entry.dialect!r}; there are {', '.join(DIALECTS)}"
+        raise document.error((*at, "dialect"), problem)
+    return RigEntry(name, address, entry.required, entry.dialect, entry.retries)
+
+
+def _refuse_shared_addresses(
+    document: Document, at: tuple[str, ...], rigs: Mapping[str, RigEntry]
+) -> None:
+    seen: dict[tuple[str, int], str] = {}
+    for rig in rigs.values():
+        place = (rig.address.host, rig.address.port)
+        if place in seen:
+            problem = f"{rig.address} is the address of {seen[place]!r} already"
+            raise document.error((*at, rig.name), problem)
+        seen[place] = rig.name

@@ -1,0 +1,144 @@
+"""The rig file: what one rig daemon listens to, reads and records.
+
+From: ``RIG.yaml``.  To: the daemon.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from rigctl.address import Address
+from rigctl.config.document import Document, suggestion
+from rigctl.config.names import check_name
+from rigctl.config.units import seconds
+
+V = TypeVar("V")
+R = TypeVar("R")
+_SOURCE_KEYS = ("device", "ring", "required")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """One stream of samples: a device and what is kept of it in memory."""
+
+    name: str
+    device: str
+    """The kind of device; `settings` are its own."""
+    settings: Mapping[str, Any]
+    ring_s: float = 60.0
+    """How much of the stream the ring in shared memory holds."""
+    required: bool = True
+    """Whether a recording may not begin or go on without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """One rig."""
+
+    name: str
+    path: Path
+    listen: Address
+    data_root: Path
+    sources: Mapping[str, SourceEntry] = field(default_factory=dict)
+    record: tuple[str, ...] = ()
+    """The sources that are recorded."""
+    service: str = ""
+    """``path.py:Class`` of the rig's own logic; empty for the default."""
+    main_sync: bool = False
+    """Whether this rig's reference stands for the experiment."""
+    flush_s: float = 1.0
+    """What a power cut may cost at the most."""
+    document: Document | None = field(default=None, compare=False)
+    """Where it was read from, for errors found later."""
+
+
+class _RigFile(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    listen: str = "udp://127.0.0.1:11001"
+    data_root: str = "data"
+    main_sync: bool = False
+    service: str = ""
+    sources: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    record: list[str] | None = None
+    flush: float | str = 1.0
+    allow_unauthenticated: bool = False
+
+
+class _Source(msgspec.Struct):
+    device: str
+    ring: float | str = 60.0
+    required: bool = True
+
+
+def load_rig(path: Path) -> Rig:
+    """Read a rig file; devices check their own settings later (`devices.settings_for`).
+
+    Raises:
+        ConfigError: with the file, the line, the key and what would be right.
+    """
+    document = Document.read(path)
+    file = document.convert(document.values, _RigFile)
+    sources = {name: _source(document, name, raw) for name, raw in file.sources.items()}
+    return Rig(
+        name=_checked(document, ("name",), check_name, file.name),
+        path=path,
+        listen=_listen(document, file),
+        data_root=(path.parent / Path(file.data_root).expanduser()).resolve(),
+        sources=sources,
+        record=_record(document, file.record, sources),
+        service=_service(document, file.service),
+        main_sync=file.main_sync,
+        flush_s=_checked(document, ("flush",), seconds, file.flush),
+        document=document,
+    )
+
+
+def _listen(document: Document, file: _RigFile) -> Address:
+    address = _checked(document, ("listen",), Address.parse, file.listen)
+    if not address.is_loopback and not file.allow_unauthenticated:
+        raise document.error(
+            ("listen",),
+            f"{address} can be reached by others and there is no key: anybody there could drive "
+            "this rig; listen on 127.0.0.1, or say allow_unauthenticated: true",
+        )
+    return address
+
+
+def _source(document: Document, name: str, raw: dict[str, Any]) -> SourceEntry:
+    at = ("sources", name)
+    _checked(document, at, check_name, name)
+    ours = {key: raw[key] for key in _SOURCE_KEYS if key in raw}
+    source = document.convert(ours, _Source, at)
+    ring_s = _checked(document, (*at, "ring"), seconds, source.ring)
+    settings = {key: value for key, value in raw.items() if key not in _SOURCE_KEYS}
+    return SourceEntry(name, source.device, settings, ring_s, source.required)
+
+
+def _record(
+    document: Document, names: list[str] | None, sources: Mapping[str, SourceEntry]
+) -> tuple[str, ...]:
+    if names is None:
+        return tuple(sources)
+    for index, name in enumerate(names):
+        at = ("record", str(index))
+        if name not in sources:
+            raise document.error(at, f"there is no source {name!r}" + suggestion(name, sources))
+        if name in names[:index]:
+            raise document.error(at, f"{name!r} stands here twice")
+    return tuple(names)
+
+
+def _service(document: Document, text: str) -> str:
+    if text and not all(text.rpartition(":")):
+        raise document.error(("service",), f"write it as path.py:Class, not {text!r}")
+    return text
+
+
+def _checked(document: Document, at: tuple[str, ...], check: Callable[[V], R], value: V) -> R:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise document.error(at, str(error)) from None

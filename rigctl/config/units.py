@@ -1,0 +1,36 @@
+"""Durations and sizes as people write them: ``60s``, ``500 ms``, ``2 min``.
+
+From: configuration files, command lines.  To: seconds.
+"""
+
+import math
+import re
+
+_SECONDS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "": 1.0, "min": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zµ]*)\s*")
+
+
+def seconds(value: "str | float | int") -> float:
+    """Return a duration in seconds.
+
+    Args:
+        value: a number of seconds, or text with one of the units us, ms, s, min, h.
+
+    Raises:
+        ValueError: it is no duration, or not more than 0.
+    """
+    number = _parse(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"a duration such as 60s, 500ms or 2min is needed, not {value!r}")
+    return number
+
+
+def _parse(value: "str | float | int") -> float:
+    if isinstance(value, bool):
+        return math.nan
+    if isinstance(value, int | float):
+        return float(value)
+    match = _DURATION.fullmatch(value.lower()) if isinstance(value, str) else None
+    if match is None or match[2] not in _SECONDS:
+        return math.nan
+    return float(match[1]) * _SECONDS[match[2]]

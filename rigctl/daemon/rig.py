@@ -1,0 +1,175 @@
+"""The rig: carries out the steps of commands on its sources, its recording and its service.
+
+From: `daemon.daemon`, which hands it commands.  To: `daemon.sources`, `daemon.recording`, the
+lab's own `Service`.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from rigctl.config import Rig as RigConfig
+from rigctl.daemon.recording import Recording
+from rigctl.daemon.report import rig_report
+from rigctl.daemon.service import Service
+from rigctl.daemon.sources import Sources
+from rigctl.daemon.states import CLEANUP, END, INIT, INTERRUPT, START, State, after, plan
+from rigctl.daemon.streams import StreamState
+from rigctl.errors import RigctlError
+from rigctl.messages import Event, ExpRef, Status
+
+log = logging.getLogger(__name__)
+
+
+class Command:
+    """What a controller wants of the rig.
+
+    Args:
+        event: INIT, START, END, INTERRUPT or CLEANUP.
+        exp_ref: the reference that it names, if any.
+        data: what else came with it.
+        within_s: how long the controller waits for the result, where it says so.
+    """
+
+    def __init__(
+        self,
+        event: Event,
+        exp_ref: ExpRef | None = None,
+        data: Any = None,
+        within_s: float | None = None,
+    ) -> None:
+        self.event = event
+        self.exp_ref = exp_ref
+        self.data = data
+        self.within_s = within_s
+
+
+class Rig:
+    """One rig's state and what it commands.
+
+    Args:
+        config: the rig's configuration.
+        service: the lab's own logic.
+    """
+
+    def __init__(self, config: RigConfig, service: Service) -> None:
+        self.config = config
+        self.state = State()
+        self.service = service
+        self.changed = asyncio.Event()
+        self.streams = {
+            name: StreamState(entry, recorded=name in config.record)
+            for name, entry in config.sources.items()
+        }
+        self._recording = Recording(config, self.streams, self.changed.set)
+        self._sources = Sources(config, self.streams, self._recording.attach, self.changed.set)
+
+    async def execute(self, command: Command) -> Any:
+        """Carry out a command and return its reply's data; the state follows every step.
+
+        Raises:
+            Refused: the state does not allow it.
+            RigctlError: a step failed; the state tells how far it came.
+        """
+        target = command.exp_ref or self.state.exp_ref
+        steps = plan(self.state, command.event, command.exp_ref)
+        if INIT in steps and target:
+            self._recording.check_free(target)
+        result: Any = None
+        for step in steps:
+            result = await self._step(step, command)
+            self.state = after(self.state, step, command.exp_ref)
+            self.changed.set()
+            log.info("%s: now %s", step.label, self.state.status.name)
+        if result is not None:
+            return result
+        note = {} if steps else {"note": f"nothing to do: {self.state.status.name} already"}
+        return self.report() | note
+
+    def report(self) -> dict[str, Any]:
+        """Return what the rig says of itself."""
+        session = self._recording.session
+        figures = {name: stream.figures() for name, stream in self.streams.items()}
+        return rig_report(self.state, figures, str(session.path) if session else "")
+
+    def tick(self, now_s: float) -> None:
+        """Note how far the streams have got; called once a second."""
+        for stream in self.streams.values():
+            stream.tick(now_s)
+
+    async def shut_down(self, reason: str) -> None:
+        """Stop and seal what runs, release all; for the end of the daemon."""
+        try:
+            if self.state.status is not Status.CONNECTED:
+                await self.execute(Command(CLEANUP, data={"reason": reason}))
+        except RigctlError as error:
+            log.error("not ended in order: %s", error)
+        finally:
+            await self._sources.close()
+            await self._recording.close()
+
+    async def _step(self, step: Event, command: Command) -> Any:
+        match step:
+            case Event.EXPINIT:
+                return await self._init(command)
+            case Event.EXPSTART:
+                return await self._start(command)
+            case Event.EXPEND | Event.EXPINTERRUPT:
+                return await self._stop(command, immediately=step is INTERRUPT)
+            case _:
+                return await self._cleanup(command)
+
+    async def _init(self, command: Command) -> Any:
+        try:
+            self._sources.open()
+            await self._recording.open()
+            return await self.service.on_init(str(command.exp_ref or ""), command.data)
+        except BaseException:
+            await self._close()
+            raise
+
+    async def _start(self, command: Command) -> Any:
+        exp_ref = command.exp_ref or self.state.exp_ref
+        assert exp_ref  # seen to by `states.plan`
+        await self._recording.open()
+        try:
+            await self._recording.begin(exp_ref, command.within_s)
+            assert self._recording.session
+            self.service.session_path = self._recording.session.path
+            return await self.service.on_start(str(exp_ref), command.data)
+        except BaseException as error:
+            # Also when an interrupt cancels us: nothing may go on recording unknown to anybody.
+            await asyncio.shield(self._recording.abandon(f"START failed: {error!r}"))
+            raise
+
+    async def _stop(self, command: Command, *, immediately: bool) -> Any:
+        try:
+            result = await self.service.on_stop(command.data, immediately)
+        finally:
+            if reason := _abandoning(command.data):
+                await self._recording.abandon(reason)
+            else:
+                await self._recording.end()
+        return result
+
+    async def _cleanup(self, command: Command) -> Any:
+        try:
+            return await self.service.on_cleanup(command.data)
+        finally:
+            self.service.session_path = None
+            try:
+                await self._recording.seal()
+            finally:
+                await self._close()
+
+    async def _close(self) -> None:
+        await self._sources.close()
+        await self._recording.close()
+
+
+def _abandoning(data: Any) -> str:
+    """Return why a session is to be set aside, if the controller rolls it back."""
+    return str(data.get("abandon", ""))[:500] if isinstance(data, dict) else ""
+
+
+__all__ = ["CLEANUP", "END", "INIT", "INTERRUPT", "START", "Command", "Rig"]

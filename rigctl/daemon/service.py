@@ -1,0 +1,41 @@
+"""What a rig's own logic fills in.
+
+From: a lab's file under ``services/``, named in the rig file as ``path.py:Class``.
+To: the daemon, which calls the hooks and hosts sources and recording itself.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from rigctl.config import Rig
+
+
+class Service:
+    """A rig's own logic; override the hooks that are needed.
+
+    A hook that raises refuses the command, with its text.  What it returns, if not None, is the
+    data of the reply, and must be something that JSON can say.
+
+    Args:
+        rig: the rig's configuration.
+    """
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.session_path: Path | None = None
+        """The folder of the session, from on_start to on_cleanup."""
+
+    async def on_init(self, exp_ref: str, data: Any) -> Any:
+        """Get ready; the sources are open already. `exp_ref` is empty where none was named."""
+
+    async def on_start(self, exp_ref: str, data: Any) -> Any:
+        """Begin; the recording runs already."""
+
+    async def on_stop(self, data: Any, immediately: bool) -> Any:
+        """Stop; the recording still runs."""
+
+    async def on_cleanup(self, data: Any) -> Any:
+        """Release what is held; the session is sealed after this."""
+
+
+__all__ = ["Service"]

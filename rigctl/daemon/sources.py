@@ -1,0 +1,99 @@
+"""The rig's source processes: one per stream, started again when they end unasked.
+
+From: `daemon.daemon`.  To: `peers.source` processes; their reports go to `daemon.streams`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from rigctl.config import Rig
+from rigctl.daemon.streams import StreamState
+from rigctl.peers.orders import Noticed, Opened, Report, Situation, SourceSetup
+from rigctl.peers.process import Worker
+from rigctl.streams import sweep
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+
+
+class Sources:
+    """Keeps one source process per stream running between `open` and `close`.
+
+    Args:
+        rig: the rig's configuration.
+        streams: what is known of each stream; kept up to date here.
+        ring_opened: called with stream and ring when a source writes into another ring.
+        changed: called whenever something was reported.
+    """
+
+    def __init__(
+        self,
+        rig: Rig,
+        streams: Mapping[str, StreamState],
+        ring_opened: Callable[[str, str], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._rig = rig
+        self._streams = streams
+        self._ring_opened = ring_opened
+        self._changed = changed
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def open(self) -> None:
+        """Start the sources that do not run."""
+        for name in self._streams:
+            if name not in self._tasks:
+                task = asyncio.create_task(self._keep(name), name=f"source {name}")
+                self._tasks[name] = task
+
+    async def close(self) -> None:
+        """End all sources."""
+        tasks, self._tasks = self._tasks, {}
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        for stream in self._streams.values():
+            stream.close_ring()
+            stream.situation = Situation("not started", lost=False, flowing=False)
+
+    async def _keep(self, name: str) -> None:
+        """Run a source; again, later and later, when it ends by itself."""
+        stream = self._streams[name]
+        entry = stream.entry
+        setup = SourceSetup(self._rig.name, name, entry.device, dict(entry.settings), entry.ring_s)
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            worker = await Worker.start("rigctl.peers.source", f"source {name}", setup)
+            try:
+                async for report in worker.reports():
+                    self._take(name, report)
+                    if isinstance(report, Situation) and report.flowing:
+                        pause_s = _FIRST_PAUSE_S
+            finally:
+                await asyncio.shield(worker.stop())
+                sweep()  # removes the ring of a source that was killed
+            code = worker.exit_code
+            log.error("source %s ended by itself (exit code %s)", name, code)
+            stream.close_ring()
+            if not stream.situation.lost:
+                text = f"its process ended by itself (exit code {code})"
+                stream.situation = Situation(text, lost=True, flowing=False)
+            self._changed()
+            await asyncio.sleep(pause_s)  # backoff between restarts
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _take(self, name: str, report: Report) -> None:
+        stream = self._streams[name]
+        match report:
+            case Opened(ring=ring):
+                stream.open_ring(report)
+                self._ring_opened(name, ring)
+            case Situation(text, lost):
+                stream.situation = report
+                log.log(logging.WARNING if lost else logging.INFO, "%s: %s", name, text)
+            case Noticed(kind, text):
+                log.warning("%s: %s: %s", name, kind, text)
+        self._changed()

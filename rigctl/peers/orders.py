@@ -1,0 +1,121 @@
+"""What the daemon tells its worker processes and what they tell it.
+
+From: `peers.process` on one side, `peers.worker` on the other.  To: the other of the two.
+One JSON object a line; its ``type`` says which of these it is.
+"""
+
+from typing import Any
+
+import msgspec
+
+from rigctl.recording.append_file import FileDigest
+
+
+class _Line(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
+    """Base of all lines."""
+
+
+# --- orders: daemon to worker
+
+
+class SourceSetup(_Line, frozen=True):
+    """The first order to a source."""
+
+    rig: str
+    stream: str
+    device: str
+    settings: dict[str, Any]
+    ring_s: float
+
+
+class RecorderSetup(_Line, frozen=True):
+    """The first order to a recorder."""
+
+    rig: str
+    flush_s: float
+
+
+class Begin(_Line, frozen=True):
+    """Record into a session from now on."""
+
+    session: str
+    """The path of its folder."""
+    exp_ref: str
+    streams: dict[str, str | None]
+    """Every stream to record, with the ring that it has at present."""
+
+
+class Attach(_Line, frozen=True):
+    """A stream goes on in another ring."""
+
+    stream: str
+    ring: str
+
+
+class Finish(_Line, frozen=True):
+    """Record what has arrived so far, then close all files."""
+
+
+# --- reports: worker to daemon
+
+
+class Ready(_Line, frozen=True):
+    """The worker is up and takes orders."""
+
+
+class Opened(_Line, frozen=True):
+    """A source writes into this ring from now on."""
+
+    ring: str
+    channels: int
+    rate_hz: float
+    dtype: str
+
+
+class Situation(_Line, frozen=True):
+    """What is the case with a source's device, for people."""
+
+    text: str
+    lost: bool
+    """Whether a device or connection that was there is gone."""
+    flowing: bool
+    """Whether samples come."""
+
+
+class Noticed(_Line, frozen=True):
+    """Something about a stream worth an event and a line in the log."""
+
+    kind: str
+    text: str
+    facts: dict[str, Any] = {}
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What is on disk of a stream."""
+
+    samples: int = 0
+    durable_samples: int = 0
+    gaps: int = 0
+    missing_samples: int = 0
+    overruns: int = 0
+    bytes: int = 0
+    failure: str = ""
+    """Why nothing more is recorded of it; empty while all is well."""
+
+
+class Progress(_Line, frozen=True):
+    """Where the recorder has got to."""
+
+    streams: dict[str, Counts]
+
+
+class Ended(_Line, frozen=True):
+    """The recorder has closed all files."""
+
+    streams: dict[str, Counts]
+    digests: dict[str, FileDigest]
+    """Size and hash of the files that only grew, by path below the session."""
+
+
+Order = SourceSetup | RecorderSetup | Begin | Attach | Finish
+Report = Ready | Opened | Situation | Noticed | Progress | Ended

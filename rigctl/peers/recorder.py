@@ -1,0 +1,137 @@
+"""The recorder process: the rig's streams from their rings into a session on disk.
+
+From: rings, orders of the daemon.  To: `recording`, reports to the daemon.
+
+One thread per stream appends; one flushes all of them every interval, so that no append ever
+waits for the disk to be durable.
+"""
+
+import logging
+import threading
+from pathlib import Path
+
+from rigctl.errors import RigctlError
+from rigctl.peers.orders import (
+    Attach,
+    Begin,
+    Counts,
+    Ended,
+    Finish,
+    Order,
+    Progress,
+    Ready,
+    RecorderSetup,
+)
+from rigctl.peers.track import Track
+from rigctl.peers.worker import Channel
+from rigctl.recording.events import EventLog
+from rigctl.recording.layout import EVENTS
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Carries out the daemon's orders.
+
+    Args:
+        channel: to the daemon.
+        flush_s: what a power cut may cost at the most.
+    """
+
+    def __init__(self, channel: Channel, flush_s: float) -> None:
+        self._channel = channel
+        self._flush_s = flush_s
+        self._tracks: dict[str, Track] = {}
+        self._events: EventLog | None = None
+        self._finished = threading.Event()
+        self._flusher: threading.Thread | None = None
+
+    def obey(self, order: Order) -> None:
+        """Carry out one order."""
+        match order:
+            case Begin():
+                self._begin(order)
+            case Attach(stream, ring):
+                if track := self._tracks.get(stream):
+                    track.attach(ring, from_start=True)
+            case Finish():
+                self.finish()
+            case _:
+                log.error("an order that a recorder does not know: %s", order)
+
+    def finish(self) -> None:
+        """Record what has arrived, close all files, and say what there is."""
+        if self._events is None:
+            return
+        for track in self._tracks.values():
+            track.finish()
+        for track in self._tracks.values():
+            track.join()
+        self._finished.set()
+        if self._flusher:
+            self._flusher.join()
+        counts = self._counts()
+        samples = {name: count.samples for name, count in counts.items()}
+        self._log_event(self._events, "stop", {"samples": samples})
+        self._events.close()
+        self._events = None
+        digests = {n: d for track in self._tracks.values() for n, d in track.digests.items()}
+        self._channel.report(Ended(counts, digests))
+        self._tracks = {}
+
+    def _begin(self, order: Begin) -> None:
+        session = Path(order.session)
+        try:
+            self._events = EventLog(session / EVENTS, "recorder")
+        except RigctlError as error:
+            failed = {stream: Counts(failure=str(error)) for stream in order.streams}
+            self._channel.report(Progress(failed))
+            return
+        self._log_event(self._events, "start", {"exp_ref": order.exp_ref})
+        self._finished.clear()
+        for stream, ring in order.streams.items():
+            track = Track(stream, session, self._events, self._report)
+            self._tracks[stream] = track
+            if ring:
+                track.attach(ring, from_start=False)
+            track.start()
+        self._flusher = threading.Thread(target=self._flush, name="flush")
+        self._flusher.start()
+
+    def _flush(self) -> None:
+        while not self._finished.wait(self._flush_s):
+            for track in self._tracks.values():
+                track.sync()
+            self._report()
+
+    def _report(self) -> None:
+        self._channel.report(Progress(self._counts()))
+
+    def _counts(self) -> dict[str, Counts]:
+        return {name: track.counts for name, track in self._tracks.items()}
+
+    def _log_event(self, events: EventLog, kind: str, value: object) -> None:
+        try:
+            events.append("recorder", kind, value)
+        except RigctlError as error:
+            log.error("event %s not written: %s", kind, error)
+
+
+def main() -> int:
+    """Be a recorder process."""
+    channel = Channel.take_over()
+    orders = channel.orders()
+    setup = next(orders, None)
+    if not isinstance(setup, RecorderSetup):
+        return 0
+    recorder = Recorder(channel, setup.flush_s)
+    channel.report(Ready())
+    for order in orders:
+        recorder.obey(order)
+    # The daemon is gone or has no more use for us: what has arrived is put in order first.
+    recorder.finish()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,189 @@
+"""Markers on their way into `events.jsonl`, and from there into a `.vmrk` file that is whole.
+
+From: `stream_writer`, and at the seal `events.jsonl`.
+To: `.vmrk`, which a reader finds complete at any time.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from logging import getLogger
+from pathlib import Path
+
+import msgspec
+
+from rigctl.blocks import Marker
+from rigctl.recording import brainvision
+from rigctl.recording.durable import naming, replace, write_all, write_new, writing
+from rigctl.recording.events import Event, NewEvent
+from rigctl.recording.space import Reservation
+
+logger = getLogger(__name__)
+
+KIND = "marker"
+NEW_SEGMENT = "New Segment"
+COMMENT = "Comment"
+
+_RESERVE_BYTES = 1 << 16
+
+
+class LoggedMarker(msgspec.Struct, frozen=True):
+    """The value of an event of kind ``marker``; its source is the stream's folder."""
+
+    position: int
+    """In samples from the start of the stream's recording, from 0."""
+    type: str
+    description: str = ""
+    points: int = 1
+    channel: int = -1
+    when: datetime | None = None
+    """The wall clock at the position, where a segment begins."""
+
+    @property
+    def marker(self) -> Marker:
+        """The marker without its time."""
+        return Marker(self.position, self.type, self.description, self.points, self.channel)
+
+    @classmethod
+    def of(cls, marker: Marker, when: datetime | None = None) -> "LoggedMarker":
+        """Return what is logged of a marker."""
+        return cls(
+            marker.position, marker.type, marker.description, marker.points, marker.channel, when
+        )
+
+
+def marker_event(folder: str, entry: LoggedMarker) -> NewEvent:
+    """Return the event that stands for a marker."""
+    return NewEvent(folder, KIND, msgspec.to_builtins(entry))
+
+
+def logged_markers(events: Iterable[Event], folder: str) -> list[LoggedMarker]:
+    """Return the markers of one stream, in the order of their positions."""
+    found = [_entry(event) for event in events if event.kind == KIND and event.source == folder]
+    return sorted((entry for entry in found if entry), key=_position)
+
+
+class MarkerFile:
+    """A `.vmrk` that grows: one whole line per marker, one New Segment per position.
+
+    Raises:
+        RecordingError: it cannot be created; it must not be there yet.
+    """
+
+    def __init__(self, path: Path, data_file: str) -> None:
+        self.path = path
+        self._number = 0
+        self._segments: set[int] = set()
+        write_new(path, brainvision.format_marker_head(data_file).encode())
+        with writing(path):
+            self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._reservation = Reservation(self._fd, _RESERVE_BYTES)
+        self._reservation.extend(0)
+
+    def append(self, entries: Iterable[LoggedMarker]) -> None:
+        """Write markers with one write.
+
+        Raises:
+            RecordingError: it failed; a line may stand there in part.
+        """
+        lines = [self._line(entry) for entry in entries if not self._is_repeated(entry)]
+        if lines:
+            with writing(self.path):
+                write_all(self._fd, "".join(lines).encode())
+
+    def sync(self) -> None:
+        """Make the markers durable."""
+        with writing(self.path):
+            os.fdatasync(self._fd)
+            self._reservation.extend(os.fstat(self._fd).st_size)
+
+    def close(self) -> None:
+        """Give back what is reserved, and close the file."""
+        with writing(self.path):
+            try:
+                self._reservation.trim(os.fstat(self._fd).st_size)
+            finally:
+                os.close(self._fd)
+                self._fd = -1  # the system may give the number to another file
+
+    def _line(self, entry: LoggedMarker) -> str:
+        self._number += 1
+        return brainvision.format_marker(self._number, entry.marker, entry.when)
+
+    def _is_repeated(self, entry: LoggedMarker) -> bool:
+        if entry.type != NEW_SEGMENT:
+            return False
+        repeated = entry.position in self._segments
+        self._segments.add(entry.position)
+        return repeated
+
+
+def regenerate(path: Path, data_file: str, entries: Sequence[LoggedMarker]) -> None:
+    """Write a `.vmrk` anew from the logged markers.
+
+    What only the file has is kept, so that a damaged events file costs no marker.
+
+    Raises:
+        RecordingError: it cannot be written.
+    """
+    logged = [(entry.position, _body(entry)) for entry in entries]
+    lines = Counter(body for _, body in logged)
+    kept = [line for line in _standing(path) if not _taken(lines, line[1])]
+    if entries and kept:
+        logger.warning("%s: %d markers are not in the events; they are kept", path, len(kept))
+    bodies = _one_segment_each(sorted(logged + kept, key=_first))
+    text = "".join(f"Mk{number}={body}\n" for number, body in enumerate(bodies, start=1))
+    replace(path, (brainvision.format_marker_head(data_file) + text).encode())
+
+
+def _entry(event: Event) -> LoggedMarker | None:
+    try:
+        return msgspec.convert(event.value, LoggedMarker)
+    except msgspec.ValidationError:
+        logger.warning("event %d of %s is no marker", event.sequence, event.writer)
+        return None
+
+
+def _position(entry: LoggedMarker) -> int:
+    return entry.position
+
+
+def _first(line: tuple[int, str]) -> int:
+    return line[0]
+
+
+def _body(entry: LoggedMarker) -> str:
+    """Return a marker's line without its number and its end."""
+    return brainvision.format_marker(1, entry.marker, entry.when)[len("Mk1=") : -1]
+
+
+def _standing(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield position and body of each whole line of a marker file."""
+    with naming(path):
+        text = path.read_text("utf-8", "replace") if path.exists() else ""
+    for line in text.splitlines(keepends=True):
+        number, equals, body = line.partition("=")
+        if equals and number.startswith("Mk") and number[2:].isdecimal() and line.endswith("\n"):
+            for marker in brainvision.parse_markers(line[:-1]):
+                yield marker.position, body[:-1]
+
+
+def _taken(lines: Counter[str], body: str) -> bool:
+    """Whether a line is one of the counted; each counts once."""
+    lines[body] -= 1
+    return lines[body] >= 0
+
+
+def _one_segment_each(lines: Sequence[tuple[int, str]]) -> list[str]:
+    """Return the bodies with one New Segment per position: the one that says most (its time)."""
+    best: dict[int, str] = {}
+    for position, body in lines:
+        if body.startswith(NEW_SEGMENT):
+            best[position] = max(best.get(position, ""), body, key=len)
+    kept: list[str] = []
+    for position, body in lines:
+        chosen = best.pop(position, "") if body.startswith(NEW_SEGMENT) else body
+        if chosen:
+            kept.append(chosen)
+    return kept

@@ -1,0 +1,299 @@
+"""One stream's samples to disk: payload, then index record, and never a gap without a word.
+
+From: the recorder, batches of whole frames.  To: the stream's folder (`layout`).
+
+    append thread:  payload -> data.eeg    record -> data.idx    markers -> events.jsonl, data.vmrk
+    flush thread:   sync(): fdatasync data, index, markers; then `durable_samples` moves on; hash
+"""
+
+import threading
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rigctl.blocks import BlockFlags, Marker, Samples, StreamInfo
+from rigctl.errors import RecordingError
+from rigctl.recording import brainvision, index, layout
+from rigctl.recording.append_file import AppendFile, FileDigest
+from rigctl.recording.checked import encode_document
+from rigctl.recording.durable import sync_folder, write_new, writing
+from rigctl.recording.events import EventLog
+from rigctl.recording.markers import COMMENT, NEW_SEGMENT, LoggedMarker, MarkerFile, marker_event
+
+RESERVE_S = 60
+"""How much recording time space on disk is reserved for."""
+
+_FILL_BYTES = 1 << 20
+_MAX_APPENDS_HZ = 250
+
+
+class StreamWriter:
+    """Appends to one stream's folder; made by `create`.
+
+    One thread appends, fills and marks; another one may call `sync` and read the counters.
+    """
+
+    def __init__(
+        self, folder: Path, header: layout.StreamHeader, events: EventLog | None = None
+    ) -> None:
+        self.folder = folder
+        self.info: StreamInfo = header.info
+        self._events = events
+        self._frame_bytes = header.frame_bytes
+        self._data = AppendFile(folder / header.data, _bytes_ahead(self.info))
+        self._index = AppendFile(folder / layout.INDEX, _index_bytes_ahead(self.info))
+        self._markers = _marker_file(folder, self.info, header.data)
+        self._crc = 0
+        self._missing_before = 0
+        self._lost_before = False
+        self._closed = False
+        self._sync_lock = threading.Lock()
+        self.samples = 0
+        self.durable_samples = 0
+        self.gaps = 0
+        self.missing_samples = 0
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        info: StreamInfo,
+        *,
+        name: str,
+        facts: Mapping[str, Any] | None = None,
+        events: EventLog | None = None,
+    ) -> "StreamWriter":
+        """Make a stream's folder with all that describes it, on disk before the first sample.
+
+        Args:
+            folder: must not be there yet; see `layout.next_stream_folder`.
+            info: the layout of the samples.
+            name: the stream's name.
+            facts: what else `stream.json` is to say, plain JSON, such as ring and block sizes.
+            events: where every marker is logged before it goes into the `.vmrk`.
+
+        Raises:
+            RecordingError: it is there, or cannot be written.
+        """
+        header = layout.stream_header(info, name, dict(facts or {}))
+        with writing(folder):
+            folder.mkdir()
+        write_new(folder / layout.STREAM, encode_document(header))
+        if info.is_signal:
+            text = brainvision.format_header(info, header.data, _beside(header.data, "vmrk"))
+            write_new(folder / _beside(header.data, "vhdr"), text.encode())
+        writer = cls(folder, header, events)
+        with writing(folder):
+            sync_folder(folder)
+            sync_folder(folder.parent)
+        return writer
+
+    @property
+    def bytes(self) -> int:
+        """The size of the samples on disk."""
+        return self._data.size
+
+    @property
+    def digests(self) -> dict[str, FileDigest]:
+        """Size and hash of the files that only grew, by their path below the session.
+
+        Complete once the writer is closed; a file whose end could not be synced is left out.
+        """
+        found = {file.path.name: file.digest for file in (self._data, self._index)}
+        return {f"{self.folder.name}/{name}": digest for name, digest in found.items() if digest}
+
+    def append(
+        self,
+        samples: Samples,
+        *,
+        counter: int,
+        arrival_s: float,
+        flags: BlockFlags = BlockFlags.NONE,
+    ) -> None:
+        """Write samples behind those that are there, then their index record.
+
+        Args:
+            samples: whole frames, shape (points, *frame shape), of the stream's dtype.
+            counter: the source's block counter.
+            arrival_s: when they arrived, on the rig's clock.
+            flags: what is remarkable about them; START is set on the first by itself.
+
+        Raises:
+            RecordingError: they do not fit the stream, or could not be written; the files then end
+                where they ended before.
+        """
+        payload = self._payload(samples)
+        if not payload.nbytes:
+            return
+        record = index.Record(
+            offset=self._data.size,
+            first=self.samples,
+            count=len(samples),
+            payload_crc=zlib.crc32(payload),
+            counter=counter,
+            arrival_s=arrival_s,
+            flags=flags | self._pending_flags(),
+            missing=self._missing_before,
+        )
+        self._write(payload, record)
+
+    def fill(self, count: int, *, counter: int, arrival_s: float) -> None:
+        """Stand in for lost samples: zeros, NaN for floats; flagged, marked and counted.
+
+        Args:
+            count: how many samples are lost.
+            counter: the block counter of the first lost block.
+            arrival_s: when the loss was seen.
+
+        Raises:
+            RecordingError: as `append`.
+        """
+        if count <= 0:
+            return
+        self.mark(Marker(self.samples, COMMENT, f"GAP {count}", points=count))
+        flags = BlockFlags.FILLED | BlockFlags.GAP_BEFORE
+        for samples in _filling(self.info, count):
+            self.append(samples, counter=counter, arrival_s=arrival_s, flags=flags)
+            flags = BlockFlags.FILLED
+
+    def new_segment(self, when: datetime, *, lost: bool = False, missing: int = 0) -> None:
+        """Begin a segment at the next sample, with a marker that tells its time.
+
+        Args:
+            when: the wall clock at that sample.
+            lost: whether samples before it are lost that nothing stands in for.
+            missing: how many, where that is known; they are counted, and marked ``GAP <n>``.
+
+        Raises:
+            RecordingError: as `append`.
+        """
+        if missing:
+            self.mark(Marker(self.samples, COMMENT, f"GAP {missing}"))
+        self._mark([LoggedMarker.of(Marker(self.samples, NEW_SEGMENT), when)])
+        self._lost_before = self._lost_before or lost or missing > 0
+        self._missing_before += missing
+
+    def mark(self, *markers: Marker) -> None:
+        """Log markers and write them to the `.vmrk`; one flush for all of a call.
+
+        Args:
+            *markers: their positions count from the start of this stream's recording, from 0.
+
+        Raises:
+            RecordingError: they could not be written.
+        """
+        self._mark([LoggedMarker.of(marker) for marker in markers])
+
+    def sync(self) -> int:
+        """Make what is written durable, and return how many samples that are.
+
+        May be called from another thread while samples are appended.
+
+        Raises:
+            RecordingError: it failed; see `AppendFile.sync`.
+        """
+        with self._sync_lock:
+            if not self._closed:
+                written = self.samples
+                self._data.sync()
+                self._index.sync()
+                if self._markers:
+                    self._markers.sync()
+                self.durable_samples = written
+                self._data.hash_settled()
+                self._index.hash_settled()
+            return self.durable_samples
+
+    def close(self) -> None:
+        """Make all of it durable, give back reserved space, and close the files."""
+        try:
+            self.sync()
+        finally:
+            with self._sync_lock:
+                self._close_files()
+
+    def __enter__(self) -> "StreamWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _payload(self, samples: Samples) -> memoryview:
+        info = self.info
+        if samples.dtype != info.numpy_dtype or samples.shape[1:] != info.shape:
+            raise RecordingError(
+                f"{self.folder}: samples of {samples.dtype} {samples.shape[1:]} do not fit a stream"
+                f" of {info.dtype} {info.shape}"
+            )
+        return np.ascontiguousarray(samples).reshape(-1).view(np.uint8).data
+
+    def _pending_flags(self) -> BlockFlags:
+        flags = BlockFlags.NONE if self.samples else BlockFlags.START
+        return flags | BlockFlags.GAP_BEFORE if self._lost_before else flags
+
+    def _write(self, payload: memoryview, record: index.Record) -> None:
+        """Write a payload and its record, or neither."""
+        entry, crc = index.encode(record, self._crc)
+        self._data.write(payload)
+        try:
+            self._index.write(entry)
+        except RecordingError:
+            self._data.revert()
+            raise
+        self._data.settle(payload)
+        self._index.settle(entry)
+        self._crc = crc
+        self._missing_before, self._lost_before = 0, False
+        self._count(record)
+
+    def _count(self, record: index.Record) -> None:
+        filled = record.count if record.flags & BlockFlags.FILLED else 0
+        self.missing_samples += filled + record.missing
+        self.gaps += bool(record.flags & BlockFlags.GAP_BEFORE)
+        self.samples += record.count
+
+    def _mark(self, entries: list[LoggedMarker]) -> None:
+        if self._events:
+            folder = self.folder.name
+            self._events.append_many(marker_event(folder, entry) for entry in entries)
+        if self._markers:
+            self._markers.append(entries)
+
+    def _close_files(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        with ExitStack() as files:
+            for file in (self._data, self._index, self._markers):
+                if file:
+                    files.callback(file.close)
+
+
+def _beside(data: str, extension: str) -> str:
+    return f"{data.rpartition('.')[0]}.{extension}"
+
+
+def _marker_file(folder: Path, info: StreamInfo, data: str) -> MarkerFile | None:
+    return MarkerFile(folder / _beside(data, "vmrk"), data) if info.is_signal else None
+
+
+def _bytes_ahead(info: StreamInfo) -> int:
+    return int(info.rate_hz * RESERVE_S) * info.frame_bytes
+
+
+def _index_bytes_ahead(info: StreamInfo) -> int:
+    return int(min(float(info.rate_hz), _MAX_APPENDS_HZ) * RESERVE_S) * index.RECORD_BYTES
+
+
+def _filling(info: StreamInfo, count: int) -> Iterator[Samples]:
+    """Yield stand-ins for `count` samples, in pieces of bounded size."""
+    value = np.nan if info.numpy_dtype.kind in "fc" else 0
+    piece = min(count, max(1, _FILL_BYTES // info.frame_bytes))
+    filling = np.full((piece, *info.shape), value, info.numpy_dtype)
+    for start in range(0, count, piece):
+        yield filling[: count - start]

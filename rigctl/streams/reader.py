@@ -1,0 +1,240 @@
+"""The reading end of a ring.
+
+From: a ring in shared memory, by name.  To: recorders, processing, the live view.
+
+Nothing that a reader does is seen by the writer, except that a waiting one is woken.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rigctl.blocks import Samples
+from rigctl.errors import NotYet, Overrun, RingClosed, RingError, WriterDied
+from rigctl.streams import folders
+from rigctl.streams.cursor import Cursor
+from rigctl.streams.processes import ProcessId, ProcessWatch
+from rigctl.streams.segment import Segment
+from rigctl.streams.wakeup import Bell
+
+
+class RingReader:
+    """One reader of a ring; use `attach`, one thread each, and close it (or use it as a context).
+
+    Args:
+        name: the ring's.
+        folder: the ring's.
+        segment: its files.
+        writer: the process that writes it.
+    """
+
+    def __init__(self, name: str, folder: Path, segment: Segment, writer: ProcessId) -> None:
+        plan = segment.head.plan
+        self.name = name
+        self.info = plan.info
+        self.capacity = plan.capacity
+        self._folder = folder
+        self._segment = segment
+        self._head = segment.head
+        self._watch = ProcessWatch(writer)
+        self._bell: Bell | None = None
+
+    @classmethod
+    def attach(cls, name: str) -> "RingReader":
+        """Attach to a ring, whether its writer is still there or not.
+
+        Raises:
+            RingError: there is no such ring, or it is not this user's.
+        """
+        folder = folders.find(name)
+        segment = Segment.open(folder)
+        writer = folders.writer_of(folder)
+        if writer is None:
+            segment.close()
+            raise RingError(f"there is no ring {name!r} any more")
+        return cls(name, folder, segment, writer)
+
+    def __enter__(self) -> "RingReader":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop being woken and give descriptors back; arrays that are still held stay valid."""
+        if self._bell is not None:
+            self._bell.close()
+        self._watch.close()
+        self._segment.close()
+
+    @property
+    def head(self) -> int:
+        """How many samples are published: the index after the newest."""
+        return self._head.samples
+
+    @property
+    def tail(self) -> int:
+        """The oldest sample that is surely still there."""
+        return self._head.tail
+
+    @property
+    def run(self) -> int:
+        """How many runs have begun."""
+        return self._head.run
+
+    @property
+    def closed(self) -> bool:
+        """Whether the writer closed the ring."""
+        return self._head.closed
+
+    @property
+    def close_reason(self) -> str:
+        """Why the writer closed the ring; may be empty."""
+        return self._head.reason
+
+    @property
+    def writer_alive(self) -> bool:
+        """Whether the writing process runs."""
+        return self._watch.is_alive()
+
+    @property
+    def last_arrival_s(self) -> float | None:
+        """When the newest samples arrived, on the rig's clock; None before the first."""
+        return self._head.arrival_s or None
+
+    @property
+    def last_heartbeat_s(self) -> float:
+        """When the writer last wrote or showed that it works, on the rig's clock."""
+        return self._head.heartbeat_s
+
+    @contextlib.contextmanager
+    def view(self, start: int, stop: int) -> Iterator[Samples]:
+        """Show samples [start, stop) without copying: one read-only array, valid inside only.
+
+        Raises:
+            NotYet: some are not written yet.
+            Overrun: some are overwritten; at the end: they were, while they were shown.
+        """
+        yield self._window(start, stop)
+        self._check_still_there(start)
+
+    def read(self, start: int, stop: int) -> Samples:
+        """Return a checked copy of samples [start, stop).
+
+        Raises:
+            NotYet: some are not written yet.
+            Overrun: some are overwritten.
+        """
+        samples = self._window(start, stop).copy()
+        self._check_still_there(start)
+        return samples
+
+    def latest(self, points: int) -> Samples:
+        """Return a checked copy of the newest samples: so many, or fewer if there are no more.
+
+        Raises:
+            Overrun: they were overwritten meanwhile; ask for less than the capacity.
+        """
+        stop = self.head
+        return self.read(min(max(stop - points, self.tail), stop), stop)
+
+    def cursor(self, start: int | None = None) -> Cursor:
+        """Return a cursor that follows whole blocks from a sample on, from now on by default.
+
+        Raises:
+            NotYet: that sample is in the future.
+            Overrun: it is overwritten.
+        """
+        return Cursor(self._segment, self.await_change, start)
+
+    def wait(self, index: int, timeout_s: float) -> bool:
+        """Wait until that sample is published; returns whether it is.
+
+        Raises:
+            RingClosed: it will never be: the ring is closed.
+            WriterDied: it will never be: the writer's process is gone.
+        """
+        return self.await_change(lambda: self._head.samples > index, timeout_s)
+
+    def await_change(self, ready: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until what is published makes `ready` true; returns whether it is.
+
+        Raises:
+            RingClosed: the ring is closed and it is not.
+            WriterDied: the writer's process is gone and it is not.
+        """
+        if ready():
+            return True
+        deadline = time.monotonic() + timeout_s
+        bell = self._own_bell()
+        while True:
+            bell.drain()
+            end = self._end()  # before looking: what was published before the end is read
+            if ready():
+                return True
+            if end is not None:
+                raise end
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0:
+                return False
+            bell.wait(remaining_s, self._watch)
+
+    def check(self) -> None:
+        """Return if more may follow.
+
+        Raises:
+            RingClosed: the ring is closed.
+            WriterDied: the writer's process is gone.
+        """
+        end = self._end()
+        if end is not None:
+            raise end
+
+    def fileno(self) -> int:
+        """Return a descriptor for an event loop: readable when the ring changed or was closed.
+
+        It does not tell of a writer's death: `check` now and then. Call `drain` when it fires.
+
+        Raises:
+            RingError: the ring is removed.
+        """
+        return self._own_bell().fileno()
+
+    def drain(self) -> None:
+        """Make `fileno` unreadable again; look at the ring after this, not before."""
+        self._own_bell().drain()
+
+    def _own_bell(self) -> Bell:
+        if self._bell is None:
+            try:
+                self._bell = Bell(self._folder, self._segment.registry)
+            except RingError:
+                self.check()  # a ring is removed after its end: that is what the caller is to know
+                raise
+        return self._bell
+
+    def _end(self) -> RingError | None:
+        if self._head.closed:
+            reason = self._head.reason
+            return RingClosed(f"the ring {self.name!r} is closed" + (reason and f": {reason}"))
+        if not self._watch.is_alive():
+            return WriterDied(
+                f"the writer of the ring {self.name!r} (process {self._watch.process.pid}) is gone"
+            )
+        return None
+
+    def _window(self, start: int, stop: int) -> Samples:
+        if not 0 <= start <= stop:
+            raise ValueError(f"[{start}, {stop}) is no range of samples")
+        head = self._head.samples
+        if stop > head:
+            raise NotYet(f"samples [{start}, {stop}) are not written yet; there are {head}")
+        self._check_still_there(start)
+        return self._segment.samples.window(start, stop)
+
+    def _check_still_there(self, start: int) -> None:
+        tail = self._head.tail
+        if start < tail:
+            raise Overrun(f"sample {start} is overwritten; the oldest is {tail}", tail=tail)

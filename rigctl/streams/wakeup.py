@@ -1,0 +1,122 @@
+"""Waking readers in other processes: a named FIFO each, in the ring's folder.
+
+From: the writer, after every publication.  To: readers that wait.
+
+A FIFO is found by its name, so nothing has to be handed over; one byte in it wakes its reader,
+and one left over from before it waited wakes it at once, so that no wake-up is lost. A reader
+makes its FIFO, opens it, gives it its final name and changes the registry's number; the writer
+looks into the folder only when that number has changed. A FIFO that nobody has open belonged to
+a reader that was killed: the writer removes it.
+"""
+
+import contextlib
+import os
+import select
+import uuid
+from pathlib import Path
+
+from rigctl.streams.layout import WAKE
+from rigctl.streams.processes import ProcessWatch
+from rigctl.streams.registry import Registry
+
+_DRAIN_BYTES = 65_536
+_LOOK_S = 0.25
+"""How often the writer's process is looked for where the system cannot tell of its end."""
+
+
+class Bell:
+    """A reader's own FIFO.
+
+    Args:
+        folder: the ring's.
+        registry: the ring's.
+
+    Raises:
+        RingError: the ring is removed.
+    """
+
+    def __init__(self, folder: Path, registry: Registry) -> None:
+        self._path = folder / f"{WAKE}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        with registry.changing():
+            unfinished = self._path.with_name(f".{self._path.name}")
+            os.mkfifo(unfinished, 0o600)
+            # Open for both: it never ends, not even when the writer closes its side.
+            self._fd = os.open(unfinished, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            unfinished.rename(self._path)
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when the ring changes."""
+        return self._fd
+
+    def drain(self) -> None:
+        """Forget the wake-ups so far; look at the ring after this, not before."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._fd, _DRAIN_BYTES)
+
+    def wait(self, timeout_s: float, watch: ProcessWatch) -> None:
+        """Wait until the ring changes, its writer ends or the time is over."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        process = watch.fileno()
+        if process is not None:
+            poll.register(process, select.POLLIN)
+        else:
+            timeout_s = min(timeout_s, _LOOK_S)
+        poll.poll(max(timeout_s, 0.0) * 1000)
+
+    def close(self) -> None:
+        """Close and remove it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+            self._path.unlink(missing_ok=True)
+
+
+class Bells:
+    """The writer's side: the FIFOs of all readers.
+
+    Args:
+        folder: the ring's.
+        registry: the ring's.
+    """
+
+    def __init__(self, folder: Path, registry: Registry) -> None:
+        self._folder = folder
+        self._registry = registry
+        self._seen = registry.generation
+        self._fds: dict[Path, int] = {}
+
+    def ring(self) -> None:
+        """Wake every reader; never waits."""
+        generation = self._registry.generation
+        if generation != self._seen:
+            self._seen = generation
+            self._find()
+        for path, fd in tuple(self._fds.items()):
+            try:
+                os.write(fd, b"\0")
+            except BlockingIOError:
+                pass  # full: it has been woken often enough
+            except BrokenPipeError:
+                self._drop(path)
+
+    def close(self) -> None:
+        """Close them all; the FIFOs are their readers'."""
+        for fd in self._fds.values():
+            os.close(fd)
+        self._fds.clear()
+
+    def _find(self) -> None:
+        for path in self._folder.glob(f"{WAKE}*"):
+            if path not in self._fds:
+                self._open(path)
+
+    def _open(self, path: Path) -> None:
+        try:
+            self._fds[path] = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:  # removed meanwhile (ENOENT), or its reader was killed (ENXIO)
+            path.unlink(missing_ok=True)
+
+    def _drop(self, path: Path) -> None:
+        os.close(self._fds.pop(path))
+        path.unlink(missing_ok=True)

@@ -1,0 +1,223 @@
+"""The writing end of a ring.
+
+From: a device's blocks.  To: any number of readers, none of which can hold it up.
+"""
+
+import contextlib
+import errno
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rigctl.blocks import Block, BlockFlags, Marker, StreamInfo
+from rigctl.errors import RingClosed, RingError
+from rigctl.streams import folders
+from rigctl.streams.blocktable import FIRST_SAMPLE_FLAGS, Row, encode_markers
+from rigctl.streams.layout import Plan, make_plan
+from rigctl.streams.segment import Segment
+from rigctl.streams.wakeup import Bells
+
+logger = logging.getLogger(__name__)
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class RingWriter:
+    """One ring and its only writer; use `create`, and one thread.
+
+    As a context it closes and removes the ring at the end.
+
+    Args:
+        name: the ring's.
+        folder: the ring's.
+        segment: its files.
+    """
+
+    def __init__(self, name: str, folder: Path, segment: Segment) -> None:
+        plan = segment.head.plan
+        self.name = name
+        self.info = plan.info
+        self.capacity = plan.capacity
+        self._folder = folder
+        self._segment = segment
+        self._bells = Bells(folder, segment.registry)
+        self._dtype = plan.info.numpy_dtype
+        # A block that would replace more than half of the ring leaves readers no time.
+        self._largest = max(plan.capacity // 2, 1)
+        self._marker_bytes = plan.marker_bytes
+        self._samples = self._markers = self._blocks = self._run = 0
+        self._flags = BlockFlags.NONE
+
+    @classmethod
+    def create(
+        cls, name: str, info: StreamInfo, frames: int, *, mirrored: bool | None = None
+    ) -> "RingWriter":
+        """Create a ring; one of the same name whose writer is gone is replaced.
+
+        Args:
+            name: by which readers find it: letters, digits, ``.``, ``_``, ``-``.
+            info: the layout of its samples.
+            frames: how many it holds at least.
+            mirrored: map the memory twice, or write twice; None takes what the system offers.
+
+        Raises:
+            RingError: a ring of that name is in use, or there is no room for it.
+        """
+        plan = make_plan(info, frames, mirrored)
+        try:
+            return cls._create(name, plan)
+        except OSError as error:
+            if mirrored is None and plan.mirrored and error.errno not in _NO_ROOM:
+                logger.warning("ring %s: written twice, because it %s", name, error)
+                return cls.create(name, info, frames, mirrored=False)
+            megabytes = plan.capacity * info.frame_bytes / 1e6
+            raise RingError(
+                f"no ring {name!r} of {megabytes:.1f} MB in {folders.base_folder()}: {error}"
+            ) from error
+
+    @classmethod
+    def _create(cls, name: str, plan: Plan) -> "RingWriter":
+        staged = folders.stage(name)
+        with contextlib.ExitStack() as undo:
+            undo.callback(shutil.rmtree, staged, ignore_errors=True)
+            segment = Segment.create(staged, plan)
+            undo.callback(segment.close)
+            writer = cls(name, folders.claim(staged, name), segment)
+            undo.pop_all()
+        writer.heartbeat()
+        return writer
+
+    def __enter__(self) -> "RingWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, traceback: Any) -> None:
+        self.close("" if error is None else f"{type(error).__name__}: {error}")
+        self.unlink()
+
+    @property
+    def head(self) -> int:
+        """How many samples were written."""
+        return self._samples
+
+    @property
+    def run(self) -> int:
+        """How many runs have begun."""
+        return self._run
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._segment.head.closed
+
+    def begin_run(self) -> None:
+        """Begin a new run: the next block is marked as its first."""
+        self._run += 1
+        self._flags = BlockFlags.NEW_RUN
+        self._segment.head.run = self._run
+
+    def write(self, block: Block) -> None:
+        """Publish a block: its samples, its record and its markers.
+
+        One of more than half the ring is published in pieces, each with the block's counter.
+
+        Raises:
+            RingError: its samples have another layout, or its markers are larger than their ring.
+            RingClosed: the ring is closed.
+        """
+        self._check(block)
+        if len(block.samples) <= self._largest:
+            self._publish(block, encode_markers(block.markers))
+            return
+        for piece in _pieces(block, self._largest):
+            self._publish(piece, encode_markers(piece.markers))
+
+    def heartbeat(self) -> None:
+        """Show that the writer works although there is nothing to write."""
+        self._segment.head.heartbeat_s = time.monotonic()
+
+    def close(self, reason: str = "") -> None:
+        """Tell readers that nothing will follow, and why; what is written stays readable."""
+        if self.closed:
+            return
+        self._segment.head.close_ring(reason)
+        self._bells.ring()
+        self._bells.close()
+
+    def unlink(self) -> None:
+        """Remove the ring, closing it first; readers keep what they have mapped."""
+        self.close()
+        folders.remove(self._folder)
+        self._segment.close()
+
+    def _check(self, block: Block) -> None:
+        samples = block.samples
+        if samples.dtype != self._dtype or samples.shape[1:] != self.info.shape:
+            raise RingError(
+                f"the ring {self.name!r} holds {self.info.dtype} frames of {self.info.shape}, "
+                f"not {samples.dtype} of {samples.shape[1:]}"
+            )
+        if self.closed:
+            raise RingClosed(f"the ring {self.name!r} is closed")
+
+    def _publish(self, block: Block, markers: bytes) -> None:
+        """Announce, write, publish, wake: the order is the protocol."""
+        if len(markers) > self._marker_bytes:
+            raise RingError(
+                f"the markers of block {block.counter} take {len(markers)} bytes; "
+                f"the ring holds {self._marker_bytes}"
+            )
+        segment, points = self._segment, len(block.samples)
+        row = self._row(block, points, len(markers))
+        segment.head.announce(row.stop, row.markers_end, self._blocks + 1)
+        if points:
+            segment.samples.put(row.first, block.samples)
+            segment.head.arrival_s = block.arrival_s
+        if markers:
+            segment.markers.put(row.markers_begin, np.frombuffer(markers, np.uint8))
+        segment.table.put(self._blocks, row)
+        self._samples, self._markers = row.stop, row.markers_end
+        self._blocks += 1
+        self._flags = BlockFlags.NONE
+        segment.head.publish(self._samples, self._blocks)
+        self.heartbeat()
+        self._bells.ring()
+
+    def _row(self, block: Block, points: int, marker_bytes: int) -> Row:
+        return Row(
+            counter=block.counter,
+            first=self._samples,
+            points=points,
+            arrival_s=block.arrival_s,
+            flags=int(block.flags | self._flags),
+            run=self._run,
+            markers_begin=self._markers,
+            markers_end=self._markers + marker_bytes,
+        )
+
+
+def _pieces(block: Block, largest: int) -> Iterator[Block]:
+    points = len(block.samples)
+    for start in range(0, points, largest):
+        stop = min(start + largest, points)
+        yield replace(
+            block,
+            samples=block.samples[start:stop],
+            markers=_markers_in(block, start, stop),
+            flags=block.flags if start == 0 else block.flags & ~FIRST_SAMPLE_FLAGS,
+        )
+
+
+def _markers_in(block: Block, start: int, stop: int) -> tuple[Marker, ...]:
+    """Return the markers of a piece; those outside the block go with its first or last sample."""
+    last = len(block.samples) - 1
+    return tuple(
+        replace(marker, position=marker.position - start)
+        for marker in block.markers
+        if start <= min(max(marker.position, 0), last) < stop
+    )

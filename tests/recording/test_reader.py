@@ -1,0 +1,148 @@
+"""Finding sessions and reading streams, while they are recorded and after."""
+
+import zlib
+from pathlib import Path
+
+import mne
+import numpy as np
+import pytest
+
+from rigctl.blocks import BlockFlags, Marker
+from rigctl.errors import RecordingError, SessionNotFound
+from rigctl.messages import ExpRef
+from rigctl.recording import index, layout
+from rigctl.recording.manifest import seal
+from rigctl.recording.reader import find_sessions, open_stream, resolve
+from tests.recording import making
+from tests.recording.making import frames
+
+
+def test_sessions_are_found_oldest_first_with_what_they_hold(tmp_path: Path) -> None:
+    for reference in ("2024-01-02_1_subject", "2024-01-01_10_subject", "2024-01-01_2_other"):
+        making.make_session(tmp_path, ref=ExpRef.parse(reference))
+    session = making.make_session(tmp_path)
+    making.record(session, making.signal())
+    seal(session)
+    (tmp_path / "notes/2024-01-01/x/y").mkdir(parents=True)
+    entries = find_sessions(tmp_path)
+    assert [entry.ref for entry in entries] == [
+        "2024-01-01_1_subject",
+        "2024-01-01_2_other",
+        "2024-01-01_10_subject",
+        "2024-01-02_1_subject",
+    ]
+    first = entries[0]
+    assert (first.rig, first.state, first.sealed) == ("eeg", "RUNNING", True)
+    assert first.samples == {"amp": 18}
+    assert first.start_unix_s == making.header().clock.unix_s
+    assert not entries[1].sealed
+
+
+def test_a_damaged_session_is_listed_as_such(tmp_path: Path) -> None:
+    session = making.make_session(tmp_path)
+    (session.path / layout.SESSION).write_bytes(b"{}")
+    assert [(entry.rig, entry.state) for entry in find_sessions(tmp_path)] == [("eeg", "DAMAGED")]
+
+
+def test_a_root_that_is_not_there_has_no_sessions(tmp_path: Path) -> None:
+    assert find_sessions(tmp_path / "none") == []
+
+
+def test_a_reference_or_a_path_is_resolved(tmp_path: Path) -> None:
+    eeg, video = making.make_session(tmp_path, "eeg"), making.make_session(tmp_path, "video")
+    making.make_session(tmp_path, "serial").set_aside("START failed")
+    roots = [tmp_path / "none", tmp_path]
+    assert resolve("2024-01-01_1_subject", roots) == [eeg.path, video.path]
+    assert resolve(str(eeg.path.parent), roots) == [eeg.path, video.path]
+    assert resolve(str(eeg.path), []) == [eeg.path]
+
+
+@pytest.mark.parametrize("target", ["2024-01-01_7_subject", "nonsense"])
+def test_a_session_that_is_not_there_is_told_with_where_it_was_looked_for(
+    tmp_path: Path, target: str
+) -> None:
+    with pytest.raises(SessionNotFound) as caught:
+        resolve(target, [tmp_path])
+    assert target in str(caught.value)
+    assert str(tmp_path) in str(caught.value) or "neither a folder nor" in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_mne_reads_a_sealed_session(tmp_path: Path, dtype: str) -> None:
+    session = making.make_session(tmp_path)
+    info = making.signal(dtype)
+    making.record(session, info)
+    seal(session)
+    raw = mne.io.read_raw_brainvision(session.path / "amp/data.vhdr", preload=True, verbose="error")
+    samples = open_stream(session.path / "amp").samples
+    np.testing.assert_allclose(raw.get_data().T, samples * np.float64(0.5e-6), rtol=1e-12)
+    assert raw.annotations.description.tolist() == [
+        "Stimulus/S  1",
+        "Response/R, 2",
+        "Comment/GAP 2",
+    ]
+    assert raw.info["meas_date"] == making.WHEN
+
+
+def test_readers_see_only_what_the_index_covers(tmp_path: Path) -> None:
+    session = making.make_session(tmp_path)
+    making.record(session, making.signal())
+    folder = session.path / "amp"
+    with (folder / "data.eeg").open("ab") as file:
+        file.write(b"not yet indexed")
+    with (folder / "data.idx").open("ab") as file:
+        file.write(b"half a record")
+    assert len(open_stream(folder).samples) == 18
+
+
+def test_data_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    session = making.make_session(tmp_path)
+    making.record(session, making.signal())
+    data = session.path / "amp/data.eeg"
+    data.write_bytes(data.read_bytes()[:-5])
+    assert len(open_stream(data.parent).samples) == 17
+
+
+def test_an_empty_stream_is_read_as_empty(tmp_path: Path) -> None:
+    session = making.make_session(tmp_path)
+    writer = making.StreamWriter.create(session.path / "amp", making.signal(), name="amp")
+    writer.close()
+    read = open_stream(writer.folder)
+    assert read.samples.shape == (0, 2)
+    assert (read.gaps, read.markers) == ([], ())
+
+
+def test_markers_of_a_stream_that_is_no_signal_come_from_the_events(tmp_path: Path) -> None:
+    session = making.make_session(tmp_path)
+    making.record(session, making.images())
+    markers = open_stream(session.path / "amp").markers
+    assert Marker(1, "Stimulus", "S  1") in markers
+    assert Marker(12, "Comment", "GAP 2", 2) in markers
+
+
+def test_parts_are_read_as_one(tmp_path: Path) -> None:
+    session = making.make_session(tmp_path)
+    making.record(session, making.signal())
+    folder = session.path / "amp"
+    before = open_stream(folder)
+    add_part(folder, before, frames(before.info, 6, 3))
+    read = open_stream(folder)
+    np.testing.assert_array_equal(read.samples[:18], before.samples)
+    np.testing.assert_array_equal(read.samples[18:], frames(before.info, 6, 3))
+
+
+def add_part(folder: Path, before: object, samples: np.ndarray) -> None:
+    """Add what a writer does that rolls over."""
+    payload = samples.tobytes()
+    (folder / layout.part_name("data.eeg", 2)).write_bytes(payload)
+    record = index.Record(
+        0, 18, len(samples), zlib.crc32(payload), flags=BlockFlags.ROLL_OVER, part=2
+    )
+    entry, _ = index.encode(record, int(before.index["crc"][-1]))
+    with (folder / "data.idx").open("ab") as file:
+        file.write(entry)
+
+
+def test_a_stream_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"stream\.json: No such file"):
+        open_stream(tmp_path)

@@ -1,0 +1,111 @@
+import os
+
+import pytest
+
+from rigctl.errors import RingError
+from rigctl.streams.processes import ProcessId, ProcessWatch
+from rigctl.streams.registry import Registry
+from rigctl.streams.wakeup import Bell, Bells
+
+
+@pytest.fixture
+def registry(tmp_path):
+    registry = Registry.create(tmp_path)
+    yield registry
+    registry.close()
+
+
+@pytest.fixture
+def bells(tmp_path, registry):
+    bells = Bells(tmp_path, registry)
+    yield bells
+    bells.close()
+
+
+@pytest.fixture
+def watch():
+    watch = ProcessWatch(ProcessId.current())
+    yield watch
+    watch.close()
+
+
+def is_rung(bell: Bell) -> bool:
+    try:
+        return bool(os.read(bell.fileno(), 1))
+    except BlockingIOError:
+        return False
+
+
+def fifos(folder):
+    return list(folder.glob("*wake-*"))
+
+
+def test_every_reader_is_woken(tmp_path, registry, bells, watch):
+    first, second = Bell(tmp_path, registry), Bell(tmp_path, registry)
+    bells.ring()
+    for bell in (first, second):
+        bell.wait(60, watch)
+        assert is_rung(bell)
+        bell.close()
+
+
+def test_wake_up_from_before_waiting_counts(tmp_path, registry, bells, watch):
+    bell = Bell(tmp_path, registry)
+    bells.ring()
+    bell.wait(60, watch)
+    bell.drain()
+    assert not is_rung(bell)
+    bell.close()
+
+
+def test_reader_that_never_listens_holds_up_nobody(tmp_path, registry, bells):
+    deaf, bell = Bell(tmp_path, registry), Bell(tmp_path, registry)
+    for _ in range(70_000):  # more than a FIFO holds
+        bells.ring()
+        bell.drain()
+    bells.ring()
+    assert is_rung(bell)
+    for each in (deaf, bell):
+        each.close()
+
+
+def test_reader_that_goes_leaves_nothing(tmp_path, registry, bells):
+    bell = Bell(tmp_path, registry)
+    bells.ring()
+    bell.close()
+    bell.close()
+    bells.ring()
+    assert not bells._fds
+    assert not fifos(tmp_path)
+
+
+def test_fifo_of_a_killed_reader_is_removed(tmp_path, registry, bells):
+    os.mkfifo(tmp_path / "wake-1-dead")
+    with registry.changing():
+        pass
+    bells.ring()
+    assert not fifos(tmp_path)
+
+
+def test_fifo_of_a_reader_killed_later_is_removed(tmp_path, registry, bells):
+    bell = Bell(tmp_path, registry)
+    bells.ring()
+    os.close(bell.fileno())
+    bells.ring()
+    assert not fifos(tmp_path)
+
+
+def test_reader_of_a_removed_ring_is_refused(tmp_path, registry):
+    with registry.changing():
+        registry.mark_gone()
+    with pytest.raises(RingError, match="removed"):
+        Bell(tmp_path, registry)
+    assert not fifos(tmp_path)
+
+
+def test_wait_without_a_wake_up_ends_in_time(tmp_path, registry, watch):
+    bell = Bell(tmp_path, registry)
+    bell.wait(0.01, watch)
+    bell.wait(-1.0, watch)
+    assert not is_rung(bell)
+    bell.close()
