@@ -99,14 +99,20 @@ class RigsFailed(RigctlError):
     Args:
         errors: each failing rig's own error, by the rig's name.
         replies: what the other rigs answered, by name.
+        note: what was done about it, such as a roll-back.
     """
 
     def __init__(
-        self, errors: Mapping[str, Exception], replies: Mapping[str, object] | None = None
+        self,
+        errors: Mapping[str, Exception],
+        replies: Mapping[str, object] | None = None,
+        note: str = "",
     ) -> None:
-        super().__init__("\n".join(f"{name}: {error}" for name, error in errors.items()))
+        lines = [f"{name}: {error}" for name, error in errors.items()]
+        super().__init__("\n".join([*lines, note] if note else lines))
         self.errors = dict(errors)
         self.replies = dict(replies or {})
+        self.note = note
 
 
 class RigsTimedOut(RigsFailed, TimeoutError):

@@ -3,6 +3,7 @@
 From: ``RIG.yaml``.  To: the daemon.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +98,9 @@ def load_rig(path: Path) -> Rig:
 
 
 def _listen(document: Document, file: _RigFile) -> Address:
-    address = _checked(document, ("listen",), Address.parse, file.listen)
+    # Port 0 takes a free one, which the daemon tells.
+    parse = functools.partial(Address.parse, any_port=True)
+    address = _checked(document, ("listen",), parse, file.listen)
     if not address.is_loopback and not file.allow_unauthenticated:
         raise document.error(
             ("listen",),

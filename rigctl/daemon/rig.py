@@ -6,6 +6,7 @@ lab's own `Service`.
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from rigctl.config import Rig as RigConfig
@@ -13,35 +14,26 @@ from rigctl.daemon.recording import Recording
 from rigctl.daemon.report import rig_report
 from rigctl.daemon.service import Service
 from rigctl.daemon.sources import Sources
-from rigctl.daemon.states import CLEANUP, END, INIT, INTERRUPT, START, State, after, plan
+from rigctl.daemon.states import CLEANUP, INIT, INTERRUPT, START, State, after, plan
 from rigctl.daemon.streams import StreamState
-from rigctl.errors import RigctlError
+from rigctl.errors import Refused, RigctlError
 from rigctl.messages import Event, ExpRef, Status
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
 class Command:
-    """What a controller wants of the rig.
+    """What a controller wants of the rig."""
 
-    Args:
-        event: INIT, START, END, INTERRUPT or CLEANUP.
-        exp_ref: the reference that it names, if any.
-        data: what else came with it.
-        within_s: how long the controller waits for the result, where it says so.
-    """
-
-    def __init__(
-        self,
-        event: Event,
-        exp_ref: ExpRef | None = None,
-        data: Any = None,
-        within_s: float | None = None,
-    ) -> None:
-        self.event = event
-        self.exp_ref = exp_ref
-        self.data = data
-        self.within_s = within_s
+    event: Event
+    """INIT, START, END, INTERRUPT or CLEANUP."""
+    exp_ref: ExpRef | None = None
+    """The reference that it names, if any."""
+    data: Any = None
+    """What else came with it."""
+    within_s: float | None = None
+    """How long the controller waits for the result, where it says so."""
 
 
 class Rig:
@@ -61,8 +53,41 @@ class Rig:
             name: StreamState(entry, recorded=name in config.record)
             for name, entry in config.sources.items()
         }
+        self.alyx: tuple[str | None, dict[str, Any]] = (None, {})
+        """The lab database's URL and token, if a controller has given them."""
+        self._turn = asyncio.Lock()
+        self._running: asyncio.Task[Any] | None = None
+        self._beginning = False
+        self._interrupted = False
+        self._shut = False
         self._recording = Recording(config, self.streams, self.changed.set)
         self._sources = Sources(config, self.streams, self._recording.attach, self.changed.set)
+
+    async def command(self, command: Command) -> Any:
+        """Carry out a command after those before it, unless an interrupt ends it; as `execute`."""
+        async with self._turn:
+            if self._shut:
+                raise Refused("the daemon is being stopped")
+            self._running = asyncio.create_task(
+                self.execute(command), name=f"execute {command.event.label}"
+            )
+            running = self._running
+            try:
+                return await running
+            except asyncio.CancelledError:
+                if not self._interrupted:
+                    running.cancel()
+                    await asyncio.gather(running, return_exceptions=True)
+                    raise
+                raise Refused(f"{command.event.label} was interrupted") from None
+            finally:
+                self._running, self._interrupted = None, False
+
+    def interrupt(self) -> None:
+        """End the INIT or START that is under way; what it began is undone."""
+        if self._running and self._beginning:
+            self._interrupted = True
+            self._running.cancel()
 
     async def execute(self, command: Command) -> Any:
         """Carry out a command and return its reply's data; the state follows every step.
@@ -99,6 +124,9 @@ class Rig:
 
     async def shut_down(self, reason: str) -> None:
         """Stop and seal what runs, release all; for the end of the daemon."""
+        self.interrupt()
+        async with self._turn:
+            self._shut = True
         try:
             if self.state.status is not Status.CONNECTED:
                 await self.execute(Command(CLEANUP, data={"reason": reason}))
@@ -109,6 +137,13 @@ class Rig:
             await self._recording.close()
 
     async def _step(self, step: Event, command: Command) -> Any:
+        self._beginning = step in (INIT, START)
+        try:
+            return await self._carry_out(step, command)
+        finally:
+            self._beginning = False
+
+    async def _carry_out(self, step: Event, command: Command) -> Any:
         match step:
             case Event.EXPINIT:
                 return await self._init(command)
@@ -170,6 +205,3 @@ class Rig:
 def _abandoning(data: Any) -> str:
     """Return why a session is to be set aside, if the controller rolls it back."""
     return str(data.get("abandon", ""))[:500] if isinstance(data, dict) else ""
-
-
-__all__ = ["CLEANUP", "END", "INIT", "INTERRUPT", "START", "Command", "Rig"]

@@ -36,6 +36,3 @@ class Service:
 
     async def on_cleanup(self, data: Any) -> Any:
         """Release what is held; the session is sealed after this."""
-
-
-__all__ = ["Service"]

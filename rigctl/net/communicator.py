@@ -79,10 +79,18 @@ class Communicator:
         role: ``client`` or ``server``.
         name: what the peer is called in errors and logs.
         options: how it speaks.
+        like: shares its identity and its memory of executed commands with another communicator,
+            as the UDP and TCP sides of one server do.
     """
 
     def __init__(
-        self, address: Address, role: str, *, name: str = "", options: Options | None = None
+        self,
+        address: Address,
+        role: str,
+        *,
+        name: str = "",
+        options: Options | None = None,
+        like: "Communicator | None" = None,
     ) -> None:
         self._route = Route(address, self, (options or Options()).max_bytes)
         self.role = role
@@ -91,7 +99,8 @@ class Communicator:
         self.default_echo_timeout = self.options.echo_timeout_s
         self.logger = logging.getLogger(f"{__name__}.{self.name}")
         self.clock = RigClock()
-        self._context = Context(Identity(secrets.token_hex(8)), self.options.timing)
+        own = Context(Identity(secrets.token_hex(8)), self.options.timing)
+        self.context: Context = like.context if like else own
         self.callbacks = Callbacks()
         self._links: dict[PeerAddress, Link] = {}
         self._tickets: dict[int, Ticket] = {}
@@ -128,8 +137,7 @@ class Communicator:
         for link in self._links.values():
             link.close()
         for ticket in list(self._tickets.values()):
-            ticket.confirmed.cancel()
-            ticket.answered.cancel()
+            ticket.closed()
         self._tickets.clear()
         self.callbacks.close()
 
@@ -306,7 +314,7 @@ class Communicator:
             while len(self._links) >= _MAX_LINKS:
                 self._drop(next(iter(self._links)))
             asks, streams = self.role == "client", self.address.scheme != "udp"
-            engine = Echo(self._context, self.options.dialect, asks=asks, streams=streams)
+            engine = Echo(self.context, self.options.dialect, asks=asks, streams=streams)
             link = Link(addr, engine, self, self._route.send)
         self._links[addr] = link  # the last in the dict is the one heard of most recently
         return link

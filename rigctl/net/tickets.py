@@ -73,6 +73,11 @@ class Ticket:
         text = f"{self.uri} received {self.message.event.label} damaged; nothing was executed twice"
         self.fail(self._error(RigError, text))
 
+    def closed(self) -> None:
+        """The communicator was closed while it was under way."""
+        text = f"{self.message.event.label} to {self.uri}: the communicator was closed meanwhile"
+        self.fail(self._error(Unreachable, text))
+
     async def reply(self) -> Message:
         """Wait for the echo, then for the answer, each within its own time.
 

@@ -1,0 +1,184 @@
+"""``rigctl start | stop | cleanup | init | status | info``: the verbs of an experiment.
+
+From: people, scripts.  To: `controller.desk`.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from typing import Any
+
+import click
+from rich.console import Group
+from rich.live import Live
+
+from rigctl.cli.desk import busy, err, lab_command, out, with_desk
+from rigctl.cli.exits import FAILED, OK, UNREACHABLE
+from rigctl.cli.tables import notes, rigs_table
+from rigctl.config.units import seconds as parse_seconds
+from rigctl.controller import Desk
+from rigctl.controller.report import LabReport
+from rigctl.errors import ConfigError
+from rigctl.messages import ExpRef
+
+_REFRESH_S = 1.0
+
+
+def show(report: LabReport, as_json: bool) -> None:
+    """Print a lab's report."""
+    if as_json:
+        click.echo(json.dumps(report, ensure_ascii=False, indent=2))
+        return
+    out.print(rigs_table(report))
+    for line in notes(report):
+        out.print(line)
+
+
+def code_of(report: LabReport) -> int:
+    """Return the exit code that a report means."""
+    rigs = report["rigs"].values()
+    if any(rig["required"] and not rig["reachable"] for rig in rigs):
+        return UNREACHABLE
+    return FAILED if any(rig["conditions"] for rig in rigs) else OK
+
+
+@click.command()
+@click.argument("exp_ref")
+@lab_command
+def start(exp_ref: str, lab_file: str | None, as_json: bool) -> None:
+    """Bring every rig to RUNNING: samples of every required stream are on disk.
+
+    EXP_REF is yyyy-mm-dd_n_subject, such as 2024-01-01_1_subject.
+    """
+    reference = ExpRef.parse(exp_ref)
+
+    async def act(desk: Desk) -> LabReport:
+        with busy(f"starting {reference} on {', '.join(desk.lab.rigs)} ..."):
+            return await desk.start(reference)
+
+    report = with_desk(lab_file, act)
+    show(report, as_json)
+    sys.exit(code_of(report))
+
+
+@click.command()
+@click.option("--immediately", is_flag=True, help="interrupt, also a start that is under way")
+@lab_command
+def stop(immediately: bool, lab_file: str | None, as_json: bool) -> None:
+    """Stop the recording on every rig, the last one first."""
+
+    async def act(desk: Desk) -> LabReport:
+        with busy("stopping ..."):
+            await desk.stop(immediately=immediately)
+        return await desk.report()
+
+    show(with_desk(lab_file, act), as_json)
+
+
+@click.command()
+@lab_command
+def cleanup(lab_file: str | None, as_json: bool) -> None:
+    """Release devices and seal the session on every rig."""
+
+    async def act(desk: Desk) -> LabReport:
+        with busy("cleaning up ..."):
+            await desk.cleanup()
+        return await desk.report()
+
+    show(with_desk(lab_file, act), as_json)
+
+
+@click.command()
+@click.argument("exp_ref", required=False)
+@lab_command
+def init(exp_ref: str | None, lab_file: str | None, as_json: bool) -> None:
+    """Have every rig open its sources; samples flow into their rings from now on."""
+    reference = ExpRef.parse(exp_ref) if exp_ref else None
+
+    async def act(desk: Desk) -> LabReport:
+        with busy("initialising ..."):
+            await desk.init(reference)
+        return await desk.report()
+
+    show(with_desk(lab_file, act), as_json)
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="go on until ^C")
+@click.option("--wait", metavar="TIME", help="wait so long until every rig answers, such as 10s")
+@lab_command
+def status(watch: bool, wait: str | None, lab_file: str | None, as_json: bool) -> None:
+    """Show where every rig is and how its streams do."""
+    patience_s = _patience(wait)
+
+    async def act(desk: Desk) -> LabReport:
+        report = await _until_reachable(desk, patience_s)
+        return await _watch(desk, report, as_json) if watch else report
+
+    report = with_desk(lab_file, act)
+    if not watch:
+        show(report, as_json)
+    sys.exit(code_of(report))
+
+
+@click.command()
+@lab_command
+def info(lab_file: str | None, as_json: bool) -> None:
+    """Show all that the rigs say of themselves."""
+    report = with_desk(lab_file, lambda desk: desk.report())
+    if as_json:
+        show(report, as_json)
+    else:
+        for name, rig in report["rigs"].items():
+            out.print(f"[bold]{name}[/]")
+            _print_facts(rig, 1)
+    sys.exit(code_of(report))
+
+
+def _patience(text: str | None) -> float:
+    try:
+        return parse_seconds(text) if text else 0.0
+    except ValueError as error:
+        raise ConfigError("", "--wait", str(error)) from None
+
+
+async def _until_reachable(desk: Desk, patience_s: float) -> LabReport:
+    deadline = time.monotonic() + patience_s
+    while True:
+        report = await desk.report()
+        if time.monotonic() >= deadline or code_of(report) != UNREACHABLE:
+            return report
+        await asyncio.sleep(0.1)  # rigs that are not up cannot be waited for otherwise
+
+
+async def _watch(desk: Desk, report: LabReport, as_json: bool) -> LabReport:
+    """Show the report again and again until ^C."""
+    if as_json:
+        while True:
+            click.echo(json.dumps(report, ensure_ascii=False))
+            await asyncio.sleep(_REFRESH_S)
+            report = await desk.report()
+    try:
+        with Live(_view(report), console=out, auto_refresh=False) as live:
+            while True:
+                await asyncio.sleep(_REFRESH_S)
+                report = await desk.report()
+                live.update(_view(report), refresh=True)
+    except asyncio.CancelledError:
+        err.print("^C: the rigs go on as they are")
+        return report
+
+
+def _view(report: LabReport) -> Group:
+    return Group(rigs_table(report), *notes(report))
+
+
+def _print_facts(value: Any, depth: int) -> None:
+    indent = "  " * depth
+    for key, item in value.items():
+        if isinstance(item, dict) and item:
+            out.print(f"{indent}{key}:", markup=False)
+            _print_facts(item, depth + 1)
+        else:
+            out.print(f"{indent}{key}: {'-' if item in (None, [], {}) else item}", markup=False)

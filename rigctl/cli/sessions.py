@@ -1,0 +1,219 @@
+"""``rigctl sessions list | show | verify``: what was recorded, and whether it is intact.
+
+From: people, scripts.  To: `recording`.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from rigctl.cli.exits import FAILED, told
+from rigctl.cli.grid import show_grid
+from rigctl.cli.latebar import LateBar
+from rigctl.cli.roots import Places, data_roots, rig_folders
+from rigctl.cli.session_facts import SessionFacts, duration, local_time, longest_s, read_facts
+from rigctl.cli.session_text import (
+    STREAM_HEADINGS,
+    STREAM_NUMBERS,
+    fact_lines,
+    file_lines,
+    stream_row,
+)
+from rigctl.errors import RecordingError
+from rigctl.recording import layout
+from rigctl.recording.durable import naming
+from rigctl.recording.reader import DAMAGED, SessionEntry, find_sessions
+from rigctl.recording.verify import SessionReport, verify
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_LIST_HEADINGS = (
+    *("reference", "rig", "started", "duration"),
+    *("streams", "samples", "state", "sealed"),
+)
+_VERIFY_HEADINGS = ("rig", "stream", "samples", "missing", "gaps", "bad chunks", "result")
+
+
+@click.group()
+def sessions() -> None:
+    """Look at recordings and prove that they are intact.
+
+    They are looked for in every --data DIR; else in the folders of $RIGCTL_DATA; else in the lab
+    file's data_root; else in ./data.
+    """
+
+
+def _placed(command: F) -> F:
+    """Give a command the options that say where to look and how to report."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="report as JSON"),
+        click.option("--config", "lab_file", metavar="FILE", help="the lab file"),
+        click.option(
+            *("--data", "data"),
+            metavar="DIR",
+            multiple=True,
+            type=click.Path(exists=True, file_okay=False),
+            help="a data root; may be given several times",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@sessions.command(name="list")
+@_placed
+@told
+def list_sessions(data: tuple[str, ...], lab_file: str | None, as_json: bool) -> None:
+    """List all sessions, oldest first."""
+    roots = data_roots(Places(data, lab_file))
+    entries: list[SessionEntry] = []
+    for root in roots:
+        with naming(root):
+            entries += find_sessions(root)
+    if as_json:
+        listed = [msgspec.to_builtins(entry) | _timing(entry) for entry in entries]
+        _print_json({"data_roots": list(map(str, roots)), "sessions": listed})
+    elif entries:
+        show_grid(_LIST_HEADINGS, [_list_row(entry) for entry in entries], ("duration",))
+    else:
+        click.echo(f"no sessions in {', '.join(map(str, roots))}", err=True)
+
+
+@sessions.command()
+@click.argument("target")
+@_placed
+@told
+def show(target: str, data: tuple[str, ...], lab_file: str | None, as_json: bool) -> None:
+    """Show what a session holds and how to open it.
+
+    TARGET is a reference such as 2024-01-01_1_subject, or a session's folder.
+    """
+    folders = rig_folders(target, Places(data, lab_file))
+    found = {rig: read_facts(path) for rig, path in folders.items()}
+    if as_json:
+        _print_json({"sessions": msgspec.to_builtins(found)})
+    else:
+        for facts in found.values():
+            _print_facts(facts)
+    sys.exit(FAILED if any(facts.problems for facts in found.values()) else 0)
+
+
+@sessions.command(name="verify")
+@click.argument("target")
+@click.option("--full", is_flag=True, help="compare every file with the manifest's hashes, too")
+@_placed
+@told
+def verify_sessions(
+    target: str, full: bool, data: tuple[str, ...], lab_file: str | None, as_json: bool
+) -> None:
+    """Check every sample, event and file of a session; exit 0 only when all is intact.
+
+    TARGET is a reference such as 2024-01-01_1_subject, or a session's folder.
+    """
+    folders = rig_folders(target, Places(data, lab_file))
+    reports = {rig: _verified(path, full) for rig, path in folders.items()}
+    ok = all(report.ok for report in reports.values())
+    if as_json:
+        _print_json({"ok": ok, "sessions": msgspec.to_builtins(reports)})
+    else:
+        _print_reports(reports)
+    sys.exit(0 if ok else FAILED)
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _timing(entry: SessionEntry) -> dict[str, Any]:
+    started = entry.start_unix_s
+    return {
+        "started": None if started is None else local_time(started),
+        "duration_s": longest_s(Path(entry.path), entry.samples),
+    }
+
+
+def _list_row(entry: SessionEntry) -> tuple[str, ...]:
+    timing = _timing(entry)
+    return (
+        entry.ref,
+        entry.rig,
+        timing["started"] or "-",
+        duration(timing["duration_s"]),
+        ", ".join(entry.samples) or "-",
+        ", ".join(map(str, entry.samples.values())) or "-",
+        entry.state,
+        _yes(entry.sealed),
+    )
+
+
+def _print_facts(facts: SessionFacts) -> None:
+    reference = facts.session.reference if facts.session else "session"
+    click.echo(f"{reference} {facts.rig}")
+    for line in fact_lines(facts):
+        click.echo(line)
+    if facts.streams:
+        rows = [stream_row(name, stream) for name, stream in facts.streams.items()]
+        click.echo()
+        show_grid(STREAM_HEADINGS, rows, STREAM_NUMBERS)
+        click.echo()
+    for name, stream in facts.streams.items():
+        for line in file_lines(name, stream):
+            click.echo(line)
+
+
+def _verified(path: Path, full: bool) -> SessionReport:
+    """Return a rig's report, also when its folder cannot be read: others' are to be seen then."""
+    with LateBar(f"verifying {path.name}") as bar:
+        try:
+            return verify(path, full=full, progress=bar)
+        except (RecordingError, OSError) as error:
+            return _unreadable(path, str(error))
+
+
+def _unreadable(path: Path, problem: str) -> SessionReport:
+    return SessionReport(
+        path=str(path),
+        ref="",
+        rig=path.name,
+        state=DAMAGED,
+        ok=False,
+        sealed=(path / layout.MANIFEST).exists(),
+        problems=[problem],
+        streams={},
+    )
+
+
+def _print_reports(reports: Mapping[str, SessionReport]) -> None:
+    rows = [row for rig, report in reports.items() for row in _verify_rows(rig, report)]
+    show_grid(_VERIFY_HEADINGS, rows, _VERIFY_HEADINGS[2:6])
+    for rig, report in reports.items():
+        result = "intact" if report.ok else "NOT INTACT"
+        sealed = "sealed" if report.sealed else "not sealed"
+        click.echo(f"{rig}: {result}, {report.state}, {sealed}: {report.path}")
+        for problem in report.problems:
+            click.echo(f"  {problem}")
+
+
+def _verify_rows(rig: str, report: SessionReport) -> list[tuple[str, ...]]:
+    if not report.streams:
+        return [(rig, "-", "-", "-", "-", "-", _result(report.ok))]
+    return [
+        (
+            *(rig, name, str(stream.samples), str(stream.missing_samples)),
+            *(str(stream.gaps), str(stream.bad_chunks), _result(stream.ok)),
+        )
+        for name, stream in report.streams.items()
+    ]
+
+
+def _result(ok: bool) -> str:
+    return "ok" if ok else "DAMAGED"
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"

@@ -1,0 +1,155 @@
+"""The daemon's life: startup, main loop, shutdown.
+
+From: `cli.serve`.  To: `net` (requests and answers), `daemon.rig` (their effects), systemd.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+
+from rigctl.address import Address
+from rigctl.config import Rig as RigConfig
+from rigctl.daemon.loader import load_service
+from rigctl.daemon.notify import notify, watchdog_interval_s
+from rigctl.daemon.report import one_line
+from rigctl.daemon.rig import Rig
+from rigctl.daemon.talk import Talk
+from rigctl.devices.checks import check_sources
+from rigctl.errors import ConfigError
+from rigctl.net import Communicator
+from rigctl.streams import sweep
+
+log = logging.getLogger(__name__)
+
+_TICK_S = 0.5
+_PORT_TRIES = 20
+
+
+class Daemon:
+    """One rig's daemon.
+
+    Args:
+        config: the rig's configuration; it is checked here, before anything starts.
+
+    Raises:
+        ConfigError: a source's settings or the service are wrong.
+    """
+
+    def __init__(self, config: RigConfig) -> None:
+        check_sources(config)
+        self._config = config
+        self._rig = Rig(config, load_service(config))
+        self._stopping = asyncio.Event()
+        self._why = "the daemon was stopped"
+
+    async def run(self, listening: Callable[[Address], None]) -> None:
+        """Serve until SIGTERM or SIGINT, then stop recordings cleanly.
+
+        Args:
+            listening: told the address once commands are heard.
+
+        Raises:
+            ConfigError: the address cannot be listened to.
+        """
+        for name in sweep():
+            log.warning("removed the shared memory %s of a process that is gone", name)
+        with self._signals():
+            async with self._servers() as servers:
+                listening(servers[0].address)
+                notify(READY=1, STATUS="CONNECTED")
+                try:
+                    await self._serve(servers)
+                finally:
+                    notify(STOPPING=1, STATUS=self._why)
+                    log.info("stopping: %s", self._why)
+                    await self._rig.shut_down(self._why)
+
+    async def _serve(self, servers: list[Communicator]) -> None:
+        """Answer and look after things until told to stop."""
+        async with asyncio.TaskGroup() as group:
+            parts = {f"talk {s.address}": Talk(self._rig, s).run() for s in servers}
+            parts |= {"tick": self._tick(), "tell systemd": self._tell_systemd()}
+            tasks = [group.create_task(part, name=name) for name, part in parts.items()]
+            await self._stopping.wait()
+            for task in tasks:
+                task.cancel()
+
+    def stop(self, why: str) -> None:
+        """End the daemon in order."""
+        self._why = why
+        self._stopping.set()
+
+    @contextlib.asynccontextmanager
+    async def _servers(self) -> AsyncIterator[list[Communicator]]:
+        """Listen on UDP and TCP, on the same port, with one memory of executed commands."""
+        servers = await self._listen()
+        try:
+            yield servers
+        finally:
+            for server in servers:
+                server.close()
+
+    async def _listen(self) -> list[Communicator]:
+        wanted = self._config.listen
+        for attempt in range(_PORT_TRIES if wanted.port == 0 else 1):
+            udp = Communicator(replace(wanted, scheme="udp"), "server", name=self._config.name)
+            tcp = None
+            try:
+                await udp.listen()
+                place = replace(udp.address, scheme="tcp")
+                tcp = Communicator(place, "server", name=self._config.name, like=udp)
+                await tcp.listen()
+            except OSError as error:
+                log.debug("attempt %d to listen on %s: %s", attempt, wanted, error)
+                failure = error
+                udp.close()
+                if tcp:
+                    tcp.close()
+            else:
+                return [udp, tcp]
+        why = failure.strerror or str(failure)
+        raise ConfigError(
+            str(self._config.path),
+            "listen",
+            f"cannot listen on {wanted}: {why}; is a daemon running?",
+        )
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        for number in numbers:
+            loop.add_signal_handler(number, self.stop, f"{number.name} came")
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    async def _tick(self) -> None:
+        """Look after the streams' figures, and feed the watchdog while that works."""
+        interval_s = watchdog_interval_s()
+        fed_s = 0.0
+        while True:
+            now_s = time.monotonic()
+            self._rig.tick(now_s)
+            self._rig.report()
+            if interval_s and now_s - fed_s >= interval_s:
+                notify(WATCHDOG=1)
+                fed_s = now_s
+            await asyncio.sleep(min(_TICK_S, interval_s or _TICK_S))
+
+    async def _tell_systemd(self) -> None:
+        """Keep systemd's STATUS line true."""
+        told = ""
+        while True:
+            await self._rig.changed.wait()
+            self._rig.changed.clear()
+            line = one_line(self._rig.report())
+            if line != told:
+                notify(STATUS=line)
+                told = line

@@ -1,0 +1,72 @@
+"""Rigs without a daemon: real sockets, scripted answers."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from rigctl.config import Lab, RigEntry
+from rigctl.config.lab import Timeouts
+from rigctl.errors import Refused
+from rigctl.messages import Event, Message
+from rigctl.net import EchoProtocol, verbs
+
+Script = Callable[[Message], Any]
+
+
+class ScriptedRig:
+    """Answers each event with what its script returns; an exception is an error, `...` silence."""
+
+    def __init__(self, server: EchoProtocol, script: dict[Event, Any]) -> None:
+        self.server = server
+        self.script = script
+        self.heard: list[Message] = []
+
+    @property
+    def events(self) -> list[Event]:
+        return [message.event for message in self.heard]
+
+    async def run(self) -> None:
+        async for request in self.server.requests():
+            message = request.message
+            self.heard.append(message)
+            answer = self.script.get(message.event, list(message.args))
+            answer = answer(message) if callable(answer) else answer
+            if answer is ...:
+                continue
+            if isinstance(answer, Exception):
+                self.server.answer(request, verbs.error_message(answer, message.event))
+            else:
+                self.server.answer(request, Message(message.event, tuple(answer)))
+
+
+def refusing(text: str) -> Refused:
+    return Refused(text)
+
+
+@contextlib.asynccontextmanager
+async def rigs(
+    scripts: dict[str, dict[Event, Any]], scheme: str = "udp"
+) -> AsyncIterator[dict[str, ScriptedRig]]:
+    """Serve scripted rigs by name."""
+    found = {}
+    for name, script in scripts.items():
+        server = await EchoProtocol.server(f"{scheme}://127.0.0.1:0", name)
+        found[name] = ScriptedRig(server, script)
+    tasks = [asyncio.create_task(rig.run()) for rig in found.values()]
+    try:
+        yield found
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for rig in found.values():
+            rig.server.close()
+
+
+def lab_of(tmp_path: Any, served: dict[str, ScriptedRig], **optional: bool) -> Lab:
+    entries = {
+        name: RigEntry(name, rig.server.address, required=optional.get(name, True))
+        for name, rig in served.items()
+    }
+    return Lab("test", tmp_path / "lab.yaml", entries, Timeouts(echo_s=0.5, reply_s=0.5))
