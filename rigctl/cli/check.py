@@ -4,8 +4,9 @@ From: people, scripts.  To: `config`, `devices.checks`, `daemon.loader`.
 """
 
 import contextlib
-import json
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,23 @@ import msgspec
 
 from rigctl.cli.exits import USAGE, told
 from rigctl.cli.filekind import Kind, kind_of
-from rigctl.cli.grid import show_grid
-from rigctl.config import Lab, Rig, SourceEntry, load_lab, load_rig
+from rigctl.cli.printing import print_json, show_grid, yes
+from rigctl.config import Lab, Rig, RigEntry, SourceEntry, load_lab, load_rig
 from rigctl.config.document import Document
 from rigctl.daemon.loader import load_service
 from rigctl.devices.checks import source_settings
 from rigctl.errors import ConfigError
 
-Understood = dict[str, Any]
-"""A configuration as plain JSON: what was read, and the defaults of what was not said."""
+_RIG_HEADINGS = ("rig", "address", "required", "dialect", "retries")
+_SOURCE_HEADINGS = ("source", "device", "recorded", "required", "ring", "settings")
+
+
+@dataclass(frozen=True, slots=True)
+class _CheckedRig:
+    """A rig file, and the settings of its devices, defaults included."""
+
+    rig: Rig
+    settings: Mapping[str, dict[str, Any]]
 
 
 @click.group()
@@ -37,13 +46,111 @@ def config() -> None:
 def check(file: Path, as_json: bool) -> None:
     """Check a lab file or a rig file, and tell what was understood.
 
-    A rig's own service is loaded; no device is opened.
+    A rig's own service is loaded and made; no device is opened.
     """
-    if not as_json:
-        _print(_understood(file))
-        return
     try:
-        click.echo(_json({"ok": True} | _understood(file)))
+        found = _load(file)
     except ConfigError as error:
-        click.echo(_json({"ok": False, "error": str(error)}))
+        if not as_json:
+            raise
+        print_json({"ok": False, "error": str(error)})
         sys.exit(USAGE)
+    if as_json:
+        facts = _lab_facts(found) if isinstance(found, Lab) else _rig_facts(found)
+        print_json({"ok": True, "file": str(file), **facts})
+    elif isinstance(found, Lab):
+        _print_lab(found)
+    else:
+        _print_rig(found)
+
+
+def _load(file: Path) -> Lab | _CheckedRig:
+    if kind_of(Document.read(file)) is Kind.LAB:
+        return load_lab(file)
+    rig = load_rig(file)
+    settings = source_settings(rig)
+    with contextlib.redirect_stdout(sys.stderr):  # the lab's own code may print
+        load_service(rig)
+    return _CheckedRig(
+        rig, {name: msgspec.to_builtins(own, enc_hook=str) for name, own in settings.items()}
+    )
+
+
+def _lab_facts(lab: Lab) -> dict[str, Any]:
+    return {
+        "kind": Kind.LAB.value,
+        "lab": lab.name,
+        "timeouts": {"echo_s": lab.timeouts.echo_s, "reply_s": lab.timeouts.reply_s},
+        "data_root": str(lab.data_root.resolve()) if lab.data_root else None,
+        "rigs": {name: _entry_facts(entry) for name, entry in lab.rigs.items()},
+    }
+
+
+def _entry_facts(entry: RigEntry) -> dict[str, Any]:
+    return {
+        "uri": str(entry.address),
+        "required": entry.required,
+        "dialect": entry.dialect,
+        "retries": entry.retries,
+    }
+
+
+def _rig_facts(checked: _CheckedRig) -> dict[str, Any]:
+    rig = checked.rig
+    return {
+        "kind": Kind.RIG.value,
+        "name": rig.name,
+        "listen": str(rig.listen),
+        "data_root": str(rig.data_root),
+        "main_sync": rig.main_sync,
+        "service": rig.service,
+        "flush_s": rig.flush_s,
+        "sources": {
+            name: _source_facts(entry, checked.settings[name])
+            for name, entry in rig.sources.items()
+        },
+        "record": list(rig.record),
+    }
+
+
+def _source_facts(source: SourceEntry, settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "device": source.device,
+        "ring_s": source.ring_s,
+        "required": source.required,
+        "settings": settings,
+    }
+
+
+def _print_lab(lab: Lab) -> None:
+    click.echo(f"{lab.path}: ok, the lab file of {lab.name}")
+    click.echo(
+        f"waits {lab.timeouts.echo_s:g} s for echoes, {lab.timeouts.reply_s:g} s for replies"
+    )
+    if lab.data_root:
+        click.echo(f"sees recordings in {lab.data_root.resolve()}")
+    rows = [
+        (name, str(rig.address), yes(rig.required), rig.dialect, str(rig.retries))
+        for name, rig in lab.rigs.items()
+    ]
+    show_grid(_RIG_HEADINGS, rows, ("retries",))
+
+
+def _print_rig(checked: _CheckedRig) -> None:
+    rig = checked.rig
+    click.echo(f"{rig.path}: ok, the rig file of {rig.name}")
+    click.echo(f"listens on {rig.listen}{', the main sync' if rig.main_sync else ''}")
+    click.echo(f"records to {rig.data_root}, made durable every {rig.flush_s:g} s")
+    click.echo(f"runs {rig.service or 'no service of its own'}")
+    rows = [
+        (
+            *(name, source.device, yes(name in rig.record), yes(source.required)),
+            *(f"{source.ring_s:g} s", _settings(checked.settings[name])),
+        )
+        for name, source in rig.sources.items()
+    ]
+    show_grid(_SOURCE_HEADINGS, rows, ("ring",))
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in settings.items() if value is not None)

@@ -73,7 +73,9 @@ def stop(immediately: bool, lab_file: str | None, as_json: bool) -> None:
             await desk.stop(immediately=immediately)
         return await desk.report()
 
-    show(with_desk(lab_file, act), as_json)
+    report = with_desk(lab_file, act)
+    show(report, as_json)
+    sys.exit(code_of(report))
 
 
 @click.command()

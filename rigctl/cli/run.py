@@ -18,7 +18,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from rigctl.cli.control import code_of, show
 from rigctl.cli.desk import busy, err, lab_command, with_desk
-from rigctl.cli.exits import FAILED
 from rigctl.cli.tables import notes, rigs_table
 from rigctl.config.units import seconds as parse_seconds
 from rigctl.controller import Desk
@@ -51,7 +50,7 @@ def run(exp_ref: str, duration: str | None, lab_file: str | None, as_json: bool)
 
     report = with_desk(lab_file, act)
     show(report, as_json)
-    sys.exit(code_of(report) or (FAILED if _has_failures(report) else 0))
+    sys.exit(code_of(report))
 
 
 async def _session(desk: Desk, reference: ExpRef, duration_s: float | None) -> LabReport:
@@ -131,11 +130,6 @@ def _progress(duration_s: float | None) -> Progress:
     return Progress(
         TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), *remaining, console=err
     )
-
-
-def _has_failures(report: LabReport) -> bool:
-    streams = (s for rig in report["rigs"].values() for s in rig["streams"].values())
-    return any(stream["failure"] for stream in streams)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -104,8 +104,13 @@ def longest_s(session: Path, samples: Mapping[str, int]) -> float | None:
 
 
 def local_time(unix_s: float) -> str:
-    """Return a time on this computer's wall clock, with its distance from UTC."""
-    return datetime.fromtimestamp(unix_s).astimezone().isoformat(" ", "seconds")
+    """Return a time on this computer's wall clock, for people."""
+    return datetime.fromtimestamp(unix_s).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def iso_time(unix_s: float) -> str:
+    """Return a time as ISO 8601, in UTC."""
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds")
 
 
 def duration(seconds: float | None) -> str:

@@ -15,7 +15,6 @@ STREAM_HEADINGS = (
 STREAM_NUMBERS = ("channels", "rate", "samples", "duration", "gaps", "missing")
 
 _LABEL_WIDTH = 11
-_UNITS = ("kB", "MB", "GB", "TB")
 
 
 def fact_lines(facts: SessionFacts) -> Iterator[str]:
@@ -91,12 +90,9 @@ def _until(unix_s: float | None) -> str:
     return "the end" if unix_s is None else local_time(unix_s)
 
 
-def _size(size: int) -> str:
-    if size < 1000:
-        return f"{size} B"
-    amount = float(size)
-    for unit in _UNITS:
-        amount /= 1000
-        if amount < 1000:
-            break
-    return f"{amount:.1f} {unit}"
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.4g} {unit}"
+        size /= 1000
+    return f"{size:.4g} TB"

@@ -3,7 +3,6 @@
 From: people, scripts.  To: `recording`.
 """
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,10 +12,17 @@ import click
 import msgspec
 
 from rigctl.cli.exits import FAILED, told
-from rigctl.cli.grid import show_grid
 from rigctl.cli.latebar import LateBar
+from rigctl.cli.printing import print_json, show_grid, yes
 from rigctl.cli.roots import Places, data_roots, rig_folders
-from rigctl.cli.session_facts import SessionFacts, duration, local_time, longest_s, read_facts
+from rigctl.cli.session_facts import (
+    SessionFacts,
+    duration,
+    iso_time,
+    local_time,
+    longest_s,
+    read_facts,
+)
 from rigctl.cli.session_text import (
     STREAM_HEADINGS,
     STREAM_NUMBERS,
@@ -76,8 +82,8 @@ def list_sessions(data: tuple[str, ...], lab_file: str | None, as_json: bool) ->
         with naming(root):
             entries += find_sessions(root)
     if as_json:
-        listed = [msgspec.to_builtins(entry) | _timing(entry) for entry in entries]
-        _print_json({"data_roots": list(map(str, roots)), "sessions": listed})
+        listed = [_listed(entry) for entry in entries]
+        print_json({"data_roots": list(map(str, roots)), "sessions": listed})
     elif entries:
         show_grid(_LIST_HEADINGS, [_list_row(entry) for entry in entries], ("duration",))
     else:
@@ -96,7 +102,7 @@ def show(target: str, data: tuple[str, ...], lab_file: str | None, as_json: bool
     folders = rig_folders(target, Places(data, lab_file))
     found = {rig: read_facts(path) for rig, path in folders.items()}
     if as_json:
-        _print_json({"sessions": msgspec.to_builtins(found)})
+        print_json({"sessions": msgspec.to_builtins(found)})
     else:
         for facts in found.values():
             _print_facts(facts)
@@ -119,35 +125,35 @@ def verify_sessions(
     reports = {rig: _verified(path, full) for rig, path in folders.items()}
     ok = all(report.ok for report in reports.values())
     if as_json:
-        _print_json({"ok": ok, "sessions": msgspec.to_builtins(reports)})
+        print_json({"ok": ok, "sessions": msgspec.to_builtins(reports)})
     else:
         _print_reports(reports)
     sys.exit(0 if ok else FAILED)
 
 
-def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _timing(entry: SessionEntry) -> dict[str, Any]:
+def _listed(entry: SessionEntry) -> dict[str, Any]:
     started = entry.start_unix_s
     return {
-        "started": None if started is None else local_time(started),
-        "duration_s": longest_s(Path(entry.path), entry.samples),
+        **msgspec.to_builtins(entry),
+        "started": None if started is None else iso_time(started),
+        "duration_s": _lasted_s(entry),
     }
 
 
+def _lasted_s(entry: SessionEntry) -> float | None:
+    return longest_s(Path(entry.path), entry.samples)
+
+
 def _list_row(entry: SessionEntry) -> tuple[str, ...]:
-    timing = _timing(entry)
     return (
         entry.ref,
         entry.rig,
-        timing["started"] or "-",
-        duration(timing["duration_s"]),
+        "-" if entry.start_unix_s is None else local_time(entry.start_unix_s),
+        duration(_lasted_s(entry)),
         ", ".join(entry.samples) or "-",
         ", ".join(map(str, entry.samples.values())) or "-",
         entry.state,
-        _yes(entry.sealed),
+        yes(entry.sealed),
     )
 
 
@@ -213,7 +219,3 @@ def _verify_rows(rig: str, report: SessionReport) -> list[tuple[str, ...]]:
 
 def _result(ok: bool) -> str:
     return "ok" if ok else "DAMAGED"
-
-
-def _yes(answer: bool) -> str:
-    return "yes" if answer else "no"

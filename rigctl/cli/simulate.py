@@ -206,5 +206,5 @@ def _shown(simulator: Simulator) -> contextlib.AbstractContextManager[object]:
 def status_line(simulator: Simulator) -> str:
     """Return how it goes, for people."""
     dropped = simulator.dropped_blocks
-    note = f", {dropped} blocks dropped for slow clients" if dropped else ""
-    return f"{simulator.clients} clients, {simulator.sent_samples} samples sent{note}"
+    note = f", blocks dropped for slow ones: {dropped}" if dropped else ""
+    return f"samples sent: {simulator.sent_samples}, clients: {simulator.clients}{note}"

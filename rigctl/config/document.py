@@ -5,7 +5,7 @@ From: files.  To: `config.lab`, `config.rig`.
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,11 +16,30 @@ import yaml
 from rigctl.errors import ConfigError
 
 T = TypeVar("T")
+V = TypeVar("V")
+R = TypeVar("R")
+
 _MAX_BYTES = 1_000_000
+_MAX_ENTRIES = 10_000
+_MAX_DEPTH = 30
 
 _AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<key>.*)`")
+_KINDS = re.compile(r"`([^`]*)`")
+_WORDS = {
+    "object": "keys with values",
+    "array": "a list",
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "nothing",
+}
+"""What people call msgspec's kinds of values."""
+_TEXT_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+
+_Lines = dict[tuple[str, ...], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +48,8 @@ class Document:
 
     path: Path
     values: dict[str, Any]
-    lines: dict[tuple[str, ...], int] = field(default_factory=dict)
-    """The line, counted from 1, of every key by its path."""
+    lines: _Lines = field(default_factory=dict)
+    """The line, counted from 1, of every key and every item of a list, by its path."""
 
     @classmethod
     def read(cls, path: Path) -> "Document":
@@ -40,27 +59,36 @@ class Document:
             ConfigError: it is missing, cannot be read, is not YAML, or says a key twice.
         """
         try:
-            text = path.read_text(encoding="utf-8")
+            with path.open("rb") as file:
+                raw = file.read(_MAX_BYTES + 1)
         except FileNotFoundError:
             raise ConfigError(str(path), "", "there is no such file") from None
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise ConfigError(str(path), "", f"cannot be read: {error}") from error
-        return cls.parse(text, path)
+        if len(raw) > _MAX_BYTES:
+            raise ConfigError(str(path), "", f"is larger than {_MAX_BYTES} bytes")
+        try:
+            return cls.parse(raw.decode(), path)
+        except UnicodeDecodeError as error:
+            where = f"{path}:{raw.count(10, 0, error.start) + 1}"
+            raise ConfigError(where, "", f"is not UTF-8: {error.reason}") from None
 
     @classmethod
     def parse(cls, text: str, path: Path) -> "Document":
         """Read a file's text; errors as `read`."""
-        if len(text) > _MAX_BYTES:
-            raise ConfigError(str(path), "", f"is larger than {_MAX_BYTES} bytes")
-        lines: dict[tuple[str, ...], int] = {}
+        lines: _Lines = {}
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            loader = yaml.SafeLoader(text)
+            node = loader.get_single_node()
             _walk(node, (), lines, path)
-            values = yaml.safe_load(text)
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
-            raise ConfigError(
-                str(path), "", f"is not YAML: {' '.join(str(error).split())}"
-            ) from error
+            values = loader.construct_document(node) if node else None
+        except yaml.YAMLError as error:
+            raise _not_yaml(text, path, error) from None
+        except RecursionError:
+            raise ConfigError(str(path), "", "is nested too deeply") from None
+        # A value that is not what its `!!tag` says meets no check of the YAML library's.
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+            raise ConfigError(str(path), "", f"is not YAML: an impossible value: {error}") from None
         if not isinstance(values, dict) or not values:
             raise ConfigError(str(path), "", "must hold `key: value` lines")
         return cls(path, values, lines)
@@ -69,9 +97,9 @@ class Document:
         """Convert values to a msgspec Struct.
 
         Args:
-            values: what to convert, such as a part of `values`.
+            values: what the document has at `at`.
             kind: the Struct.
-            at: where in the file the values stand.
+            at: the path of the key under which the values stand.
 
         Raises:
             ConfigError: with the file, the line, the key and what would be right.
@@ -80,6 +108,17 @@ class Document:
             return msgspec.convert(values, kind)
         except msgspec.ValidationError as error:
             raise self._translate(str(error), kind, at) from None
+
+    def check(self, at: Sequence[str], checker: Callable[[V], R], value: V) -> R:
+        """Return what a checker makes of the value of a key.
+
+        Raises:
+            ConfigError: it raised a ValueError.
+        """
+        try:
+            return checker(value)
+        except ValueError as error:
+            raise self.error(at, str(error)) from None
 
     def error(self, key: Sequence[str], problem: str) -> ConfigError:
         """Return the error for a key, with its line."""
@@ -91,15 +130,16 @@ class Document:
 
     def _translate(self, text: str, kind: object, at: Sequence[str]) -> ConfigError:
         match = _AT.match(text)
-        assert match
-        path = [*at, *_steps(match["path"] or "")]
-        problem = match["problem"]
+        assert match  # every text matches
+        inside = _steps(match["path"] or "")
+        path, problem = [*at, *inside], match["problem"]
         if unknown := _UNKNOWN.fullmatch(problem):
             key = unknown["key"]
-            return self.error([*path, key], "unknown key" + suggestion(key, _fields(kind)))
+            known = _fields(kind, inside)
+            return self.error([*path, key], "unknown key" + suggestion(key, known))
         if missing := _MISSING.fullmatch(problem):
             return self.error([*path, missing["key"]], "this key is missing")
-        return self.error(path, problem[0].lower() + problem[1:].replace("`", ""))
+        return self.error(path, problem[0].lower() + _KINDS.sub(_in_words, problem[1:]))
 
 
 def suggestion(key: str, known: Iterable[str]) -> str:
@@ -115,24 +155,56 @@ def _steps(path: str) -> list[str]:
     return [step.strip(".[]'\"") for step in re.findall(r"\.[^.\[]+|\[[^\]]*\]", path)]
 
 
-def _fields(kind: object) -> list[str]:
-    return list(getattr(kind, "__struct_encode_fields__", ()))
+def _fields(kind: object, inside: Sequence[str]) -> Sequence[str]:
+    """Return the keys of a Struct, or of the one that stands under a path inside of it."""
+    for step in inside:
+        kind = getattr(kind, "__annotations__", {}).get(step)
+    return getattr(kind, "__struct_encode_fields__", ())
 
 
-def _walk(
-    node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int], file: Path
-) -> None:
-    """Note every key's line; YAML itself would let the last of two equal keys win in silence."""
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _walk(item, (*path, str(index)), lines, file)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    for key, value in node.value:
-        here = (*path, str(key.value))
-        line = key.start_mark.line + 1
-        if here in lines:
-            where, dotted = f"{file}:{line}", ".".join(here)
-            raise ConfigError(where, dotted, f"stands here twice, first in line {lines[here]}")
+def _in_words(kinds: re.Match[str]) -> str:
+    return " or ".join(_WORDS.get(kind, kind) for kind in kinds[1].split(" | "))
+
+
+def _walk(node: yaml.Node | None, path: tuple[str, ...], lines: _Lines, file: Path) -> None:
+    """Note every line; YAML itself would let the last of two equal keys win in silence."""
+    for name, place, value in _entries(node):
+        here, line = (*path, name), place.start_mark.line + 1
+        if place is not value and place.tag not in _TEXT_TAGS:
+            raise ConfigError(f"{file}:{line}", ".".join(here), "is no text to YAML: quote it")
+        if problem := _problem(here, lines):
+            raise ConfigError(f"{file}:{line}", ".".join(here), problem)
         lines[here] = line
         _walk(value, here, lines, file)
+
+
+def _entries(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+    """Yield the name, the node that shows the place, and the value of all that a node holds."""
+    if isinstance(node, yaml.SequenceNode):
+        yield from ((str(index), item, item) for index, item in enumerate(node.value))
+    elif isinstance(node, yaml.MappingNode):
+        yield from ((_name(key), key, value) for key, value in node.value)
+
+
+def _name(key: yaml.Node) -> str:
+    return key.value if isinstance(key, yaml.ScalarNode) else "?"
+
+
+def _problem(here: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> str:
+    if here in lines:
+        return f"stands here twice, first in line {lines[here]}"
+    if len(here) > _MAX_DEPTH:
+        return f"is nested more than {_MAX_DEPTH} levels deep"
+    if len(lines) >= _MAX_ENTRIES:
+        # Aliases of aliases are few bytes and yet more values than any computer holds.
+        return f"there are more than {_MAX_ENTRIES} values up to here, aliases included"
+    return ""
+
+
+def _not_yaml(text: str, path: Path, error: yaml.YAMLError) -> ConfigError:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    position = getattr(error, "position", None)
+    line = mark.line + 1 if mark else text.count("\n", 0, position) + 1 if position else None
+    where = f"{path}:{line}" if line else str(path)
+    why = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    return ConfigError(where, "", f"is not YAML: {why}")

@@ -4,6 +4,7 @@ From: ``rigctl.yaml``, or the ``remote_devices.yaml`` that labs already keep.
 To: the controller.
 """
 
+import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import platformdirs
 from rigctl.address import Address
 from rigctl.config.document import Document
 from rigctl.config.names import check_name
+from rigctl.config.units import folder
 from rigctl.errors import ConfigError
 
 DIALECTS = ("auto", "iblutil", "rigctl")
@@ -92,7 +94,8 @@ def load_lab(path: Path) -> Lab:
         raise document.error(at, f"name one rig at least, such as eeg: {_FLAT_EXAMPLE}")
     rigs = {name: _rig(document, (*at, name), name, raw) for name, raw in file.rigs.items()}
     _refuse_shared_addresses(document, at, rigs)
-    root = path.parent / Path(file.data_root).expanduser() if file.data_root else None
+    beside = functools.partial(folder, beside=path)
+    root = document.check(("data_root",), beside, file.data_root) if file.data_root else None
     timeouts = Timeouts(file.timeouts.echo, file.timeouts.reply)
     return Lab(file.lab or path.stem, path, rigs, timeouts, root)
 
@@ -118,14 +121,12 @@ def find_lab_file(given: str | None) -> Path:
 
 
 def _rig(document: Document, at: tuple[str, ...], name: str, raw: Any) -> RigEntry:
-    short = not isinstance(raw, dict)
-    entry = document.convert({"uri": raw} if short else raw, _Rig, at)
-    uri_at = at if short else (*at, "uri")
-    try:
-        check_name(name)
-        address = Address.parse(entry.uri)
-    except ValueError as error:
-        raise document.error(uri_at, str(error)) from None
+    document.check(at, check_name, name)
+    if not isinstance(raw, str | dict):
+        raise document.error(at, f"write its address here, such as {_FLAT_EXAMPLE}")
+    entry = document.convert({"uri": raw} if isinstance(raw, str) else raw, _Rig, at)
+    uri_at = at if isinstance(raw, str) else (*at, "uri")
+    address = document.check(uri_at, Address.parse, entry.uri)
     if entry.dialect not in DIALECTS:
         problem = f"no dialect {entry.dialect!r}; there are {', '.join(DIALECTS)}"
         raise document.error((*at, "dialect"), problem)
@@ -137,7 +138,7 @@ def _refuse_shared_addresses(
 ) -> None:
     seen: dict[tuple[str, int], str] = {}
     for rig in rigs.values():
-        place = (rig.address.host, rig.address.port)
+        place = (rig.address.host.lower(), rig.address.port)
         if place in seen:
             problem = f"{rig.address} is the address of {seen[place]!r} already"
             raise document.error((*at, rig.name), problem)

@@ -4,20 +4,18 @@ From: ``RIG.yaml``.  To: the daemon.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from rigctl.address import Address
 from rigctl.config.document import Document, suggestion
 from rigctl.config.names import check_name
-from rigctl.config.units import seconds
+from rigctl.config.units import folder, seconds
 
-V = TypeVar("V")
-R = TypeVar("R")
 _SOURCE_KEYS = ("device", "ring", "required")
 
 
@@ -62,7 +60,7 @@ class _RigFile(msgspec.Struct, forbid_unknown_fields=True):
     data_root: str = "data"
     main_sync: bool = False
     service: str = ""
-    sources: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    sources: dict[str, Any] = msgspec.field(default_factory=dict)
     record: list[str] | None = None
     flush: float | str = 1.0
     allow_unauthenticated: bool = False
@@ -84,15 +82,17 @@ def load_rig(path: Path) -> Rig:
     file = document.convert(document.values, _RigFile)
     sources = {name: _source(document, name, raw) for name, raw in file.sources.items()}
     return Rig(
-        name=_checked(document, ("name",), check_name, file.name),
+        name=document.check(("name",), check_name, file.name),
         path=path,
         listen=_listen(document, file),
-        data_root=(path.parent / Path(file.data_root).expanduser()).resolve(),
+        data_root=document.check(
+            ("data_root",), functools.partial(folder, beside=path), file.data_root
+        ),
         sources=sources,
         record=_record(document, file.record, sources),
         service=_service(document, file.service),
         main_sync=file.main_sync,
-        flush_s=_checked(document, ("flush",), seconds, file.flush),
+        flush_s=document.check(("flush",), seconds, file.flush),
         document=document,
     )
 
@@ -100,7 +100,7 @@ def load_rig(path: Path) -> Rig:
 def _listen(document: Document, file: _RigFile) -> Address:
     # Port 0 takes a free one, which the daemon tells.
     parse = functools.partial(Address.parse, any_port=True)
-    address = _checked(document, ("listen",), parse, file.listen)
+    address = document.check(("listen",), parse, file.listen)
     if not address.is_loopback and not file.allow_unauthenticated:
         raise document.error(
             ("listen",),
@@ -110,12 +110,14 @@ def _listen(document: Document, file: _RigFile) -> Address:
     return address
 
 
-def _source(document: Document, name: str, raw: dict[str, Any]) -> SourceEntry:
+def _source(document: Document, name: str, raw: Any) -> SourceEntry:
     at = ("sources", name)
-    _checked(document, at, check_name, name)
+    document.check(at, check_name, name)
+    if not isinstance(raw, dict):
+        raise document.error(at, "say what it is, such as {device: simulated}")
     ours = {key: raw[key] for key in _SOURCE_KEYS if key in raw}
     source = document.convert(ours, _Source, at)
-    ring_s = _checked(document, (*at, "ring"), seconds, source.ring)
+    ring_s = document.check((*at, "ring"), seconds, source.ring)
     settings = {key: value for key, value in raw.items() if key not in _SOURCE_KEYS}
     return SourceEntry(name, source.device, settings, ring_s, source.required)
 
@@ -138,10 +140,3 @@ def _service(document: Document, text: str) -> str:
     if text and not all(text.rpartition(":")):
         raise document.error(("service",), f"write it as path.py:Class, not {text!r}")
     return text
-
-
-def _checked(document: Document, at: tuple[str, ...], check: Callable[[V], R], value: V) -> R:
-    try:
-        return check(value)
-    except ValueError as error:
-        raise document.error(at, str(error)) from None

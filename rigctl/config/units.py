@@ -1,10 +1,11 @@
-"""Durations and sizes as people write them: ``60s``, ``500 ms``, ``2 min``.
+"""Durations and folders as people write them: ``60s``, ``500 ms``, ``2 min``; ``~/data``.
 
-From: configuration files, command lines.  To: seconds.
+From: configuration files, command lines.  To: seconds, paths.
 """
 
 import math
 import re
+from pathlib import Path
 
 _SECONDS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "": 1.0, "min": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zµ]*)\s*")
@@ -25,11 +26,23 @@ def seconds(value: "str | float | int") -> float:
     return number
 
 
+def folder(text: str, beside: Path) -> Path:
+    """Return a folder that a file names: in the home (``~``), absolute, or relative to that file.
+
+    Raises:
+        ValueError: it can be no folder.
+    """
+    try:
+        return (beside.parent / Path(text).expanduser()).resolve()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ValueError(f"{text[:80]!a} is no folder: {error}") from error
+
+
 def _parse(value: "str | float | int") -> float:
     if isinstance(value, bool):
         return math.nan
     if isinstance(value, int | float):
-        return float(value)
+        return float(value) if abs(value) <= 1e300 else math.inf
     match = _DURATION.fullmatch(value.lower()) if isinstance(value, str) else None
     if match is None or match[2] not in _SECONDS:
         return math.nan

@@ -96,8 +96,8 @@ class Desk:
         """Tell rigs; if a required one fails undo all of `undo`, else go on without the others."""
         try:
             _, errors = await self._tell(message, names)
-        except asyncio.CancelledError as error:
-            await self._roll_back(undo, {"the controller": error})
+        except asyncio.CancelledError as interrupt:
+            await self._roll_back(undo, {"an interrupt": interrupt})
             raise
         if failed := self._required(errors):
             raise _failure(failed, await self._roll_back(undo, failed))

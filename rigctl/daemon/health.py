@@ -24,19 +24,19 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 def conditions(status: Status, streams: Mapping[str, StreamFigures]) -> list[Condition]:
-    """Return what is wrong with a rig's recorded streams while it runs."""
-    if status is not Status.RUNNING:
-        return []
+    """Return what is wrong with a rig's recorded streams, while it runs and once it has stopped."""
     found = []
     for name, figures in streams.items():
-        if figures.recorded and (reason := _fault(figures)):
+        if figures.recorded and (reason := _fault(status, figures)):
             found.append(Condition("DEGRADED", name, reason))
     return found
 
 
-def _fault(figures: StreamFigures) -> str:
-    if figures.failure:
-        return f"nothing more is recorded: {figures.failure}"
+def _fault(status: Status, figures: StreamFigures) -> str:
+    if figures.failure and status in (Status.RUNNING, Status.STOPPED):
+        return f"not all was recorded: {figures.failure}"
+    if status is not Status.RUNNING:
+        return ""
     if figures.age_s is None:
         return f"no sample yet: {figures.situation}"
     if figures.lost:

@@ -8,8 +8,12 @@ import contextlib
 import logging
 import platform
 import socket
+import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from typing import Any
+
+import msgspec
 
 from rigctl import log as logs
 from rigctl.config import Rig
@@ -20,7 +24,13 @@ from rigctl.peers.orders import Attach, Begin, Counts, Ended, Finish, Progress, 
 from rigctl.peers.process import Worker
 from rigctl.recording.layout import LOG
 from rigctl.recording.manifest import seal
-from rigctl.recording.session import ClockPair, Session, SessionHeader, SessionStream
+from rigctl.recording.session import (
+    ClockPair,
+    Session,
+    SessionHeader,
+    SessionStream,
+    Window,
+)
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +61,7 @@ class Recording:
         self._progress = asyncio.Event()
         self._ended: asyncio.Future[Ended] | None = None
         self._digests: Ended | None = None
+        self._window: Window | None = None
         self._log_file: logging.Handler | None = None
         self.session: Session | None = None
 
@@ -94,8 +105,9 @@ class Recording:
             rings = {n: s.opened.ring if s.opened else None for n, s in self._recorded.items()}
             self._ended = asyncio.get_running_loop().create_future()
             self._worker.send(Begin(str(self.session.path), str(exp_ref), rings))
+            self._window = Window(start_unix_s=time.time())
             await self._until_durable((within_s or _DEFAULT_WITHIN_S) * _SHARE)
-        await self._update(state="RUNNING")
+        await self._update(state="RUNNING", window=self._window)
 
     async def end(self) -> None:
         """Write what has arrived and close all files.
@@ -103,12 +115,15 @@ class Recording:
         Raises:
             RecordingError: the recorder is gone or does not finish; what is on disk stays.
         """
+        if self._window:
+            self._window = msgspec.structs.replace(self._window, stop_unix_s=time.time())
         try:
             if self._worker and self._ended:
                 await self._finish(self._worker, self._ended)
         finally:
             self._ended = None
-            await self._update(state="STOPPED")
+            await self._update(state="STOPPED", window=self._window)
+            self._window = None
 
     async def abandon(self, reason: str) -> None:
         """Set a session aside that is not to be, so that its reference is free again."""
@@ -204,16 +219,7 @@ class Recording:
         text = f"the recorder process ended by itself (exit code {worker.exit_code})"
         log.error("%s", text)
         for stream in self._recorded.values():
-            known = stream.counts
-            stream.counts = Counts(
-                known.samples,
-                known.durable_samples,
-                known.gaps,
-                known.missing_samples,
-                known.overruns,
-                known.bytes,
-                text,
-            )
+            stream.counts = msgspec.structs.replace(stream.counts, failure=text)
         if self._ended and not self._ended.done():
             self._ended.set_exception(RecordingError(text))
             self._ended.exception()  # asked for by `end`, if at all
@@ -226,9 +232,9 @@ class Recording:
         self._progress.set()
         self._changed()
 
-    async def _update(self, state: str) -> None:
+    async def _update(self, **changes: Any) -> None:
         if self.session:
-            await asyncio.to_thread(self.session.update, state=state)
+            await asyncio.to_thread(self.session.update, **changes)
 
     def _close_log(self) -> None:
         if self._log_file:

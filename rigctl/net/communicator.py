@@ -12,19 +12,20 @@ import itertools
 import logging
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from rigctl.address import Address
-from rigctl.errors import Refused, TooLarge
+from rigctl.errors import Refused
 from rigctl.messages import ERROR, Message
 from rigctl.net.callbacks import Callbacks
 from rigctl.net.clock import Offset, RigClock
-from rigctl.net.codec import MAX_MESSAGE_BYTES, encode
 from rigctl.net.echo import Dialect, Echo
 from rigctl.net.inputs import Answer, Command
 from rigctl.net.link import Link
+from rigctl.net.links import Links
 from rigctl.net.numbered import Context, Identity
+from rigctl.net.options import Options
 from rigctl.net.outputs import (
     Answered,
     Confirmed,
@@ -37,16 +38,11 @@ from rigctl.net.outputs import (
 )
 from rigctl.net.route import Route
 from rigctl.net.tickets import Ticket
-from rigctl.net.timing import Timing
-from rigctl.net.transport import UDP_MAX_BYTES, PeerAddress
+from rigctl.net.transport import PeerAddress
 from rigctl.net.verbs import error_message
 
-_MAX_LINKS = 1024
-"""How many peers a server remembers; the one longest unheard of is forgotten first."""
 _MAX_REQUESTS = 1000
 """How many delivered messages wait for a server that iterates; further ones are refused."""
-_ENVELOPE_BYTES = 300
-"""What the envelope adds to a message, at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +54,6 @@ class Request:
     id: MessageId | None
     within_s: float | None
     """How long the peer waits for the answer, where it says so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a communicator speaks."""
-
-    dialect: Dialect = Dialect.AUTO
-    timing: Timing = field(default_factory=Timing)
-    echo_timeout_s: float = 1.0
-    reply_timeout_s: float = 10.0
-    max_bytes: int = MAX_MESSAGE_BYTES
 
 
 class Communicator:
@@ -102,7 +87,7 @@ class Communicator:
         own = Context(Identity(secrets.token_hex(8)), self.options.timing)
         self.context: Context = like.context if like else own
         self.callbacks = Callbacks()
-        self._links: dict[PeerAddress, Link] = {}
+        self._links = Links(self._make_link)
         self._tickets: dict[int, Ticket] = {}
         self._numbers = itertools.count(1)
         self._requests: asyncio.Queue[Request] | None = None
@@ -134,8 +119,7 @@ class Communicator:
     def close(self) -> None:
         """Close the sockets, forget all callbacks, cancel all that waits."""
         self._route.close()
-        for link in self._links.values():
-            link.close()
+        self._links.close()
         for ticket in list(self._tickets.values()):
             ticket.closed()
         self._tickets.clear()
@@ -159,13 +143,13 @@ class Communicator:
     @property
     def dialect(self) -> Dialect:
         """How a client's rig is spoken to at present; AUTO before it is known."""
-        link = self._links.get(self._route.peer)
+        link = self._links.find(self._route.peer)
         return link.engine.dialect if link else self.options.dialect
 
     @property
     def clock_offset(self) -> Offset | None:
         """The rig's clock minus ours, with its bound; None before an echo has told it."""
-        link = self._links.get(self._route.peer)
+        link = self._links.find(self._route.peer)
         return link.offset.at(self.clock.now().clock) if link else None
 
     async def request(self, message: Message, *, timeout_s: float | None = None) -> Message:
@@ -200,13 +184,13 @@ class Communicator:
         timeout_s = self.default_echo_timeout if echo_timeout_s is None else echo_timeout_s
         if not timeout_s > 0:
             raise ValueError("the timeout must be more than 0 s")
-        self._check_size(message)
+        self._route.check_size(message)
         ticket = Ticket(
             next(self._numbers), message, self.name, self.server_uri, timeout_s, reply_timeout_s
         )
         self._tickets[ticket.number] = ticket
         self._refused = False
-        link = self._link(addr)
+        link = self._links.to(addr)
         answers, id = link.take_open(message.event) if self.role == "server" else (False, None)
         if answers:
             link.answer(Answer(ticket.number, message, id, timeout_s))
@@ -217,12 +201,18 @@ class Communicator:
     def forget(self, ticket: Ticket) -> None:
         """Nobody waits for this ticket any more; a late answer to it resolves nothing."""
         self._tickets.pop(ticket.number, None)
-        for link in self._links.values():
+        for link in self._links:
             link.forget(ticket.number)
 
     def answer(self, request: Request, message: Message) -> None:
-        """Answer a request; its delivery is seen to by the engine, nobody waits for it."""
-        link = self._link_of(request)
+        """Answer a request; its delivery is seen to by the engine, nobody waits for it.
+
+        Raises:
+            TooLarge: it does not fit the transport.
+            TypeError: an argument cannot be written as JSON.
+        """
+        self._route.check_size(message)
+        link = self._links.back_to(request.addr, request.id)
         open_ids = link.open.get(request.message.event)
         if open_ids and request.id in open_ids:
             open_ids.remove(request.id)
@@ -241,7 +231,7 @@ class Communicator:
     def received(self, data: bytes, addr: PeerAddress) -> None:
         """The transport has one message's bytes."""
         self._refused = False
-        self._link(addr).receive(data)
+        self._links.to(addr).receive(data)
 
     def connected(self, addr: PeerAddress) -> None:
         """A stream to a peer is open."""
@@ -251,21 +241,18 @@ class Communicator:
         """A stream to a peer is closed; a client with something under way connects anew."""
         self.logger.debug("disconnected from %s port %d: %s", *addr, error)
         if self.role == "server":
-            self._drop(addr)
+            self._links.drop(addr)
         else:
             self._route.lost(self.default_echo_timeout)
 
     def moved(self, old: PeerAddress, new: PeerAddress) -> None:
         """A client's stream was opened (anew): the peer goes by another address now."""
-        if link := self._links.pop(old, None):
-            link.addr = new
-            self._links[new] = link
-            link.reconnected()
+        self._links.move(old, new)
 
     @property
     def has_outstanding(self) -> bool:
         """Whether anything sent is not confirmed or not answered yet."""
-        return any(link.engine.outstanding for link in self._links.values())
+        return any(link.engine.outstanding for link in self._links)
 
     def failed(self, error: Exception) -> None:
         """The system reports an error of the socket."""
@@ -280,56 +267,30 @@ class Communicator:
                 self.logger.debug("%s: ignored from %s: %s", self.name, link.addr, reason)
             case Confirmed(number) | Mangled(number) | Unconfirmed(number) | Answered(number):
                 if ticket := self._tickets.get(number):
-                    self._resolve(ticket, output)
-
-    def _resolve(self, ticket: Ticket, output: Output) -> None:
-        match output:
-            case Confirmed():
-                ticket.confirm()
-            case Answered(_, message):
-                ticket.answer(message)
-            case Mangled():
-                ticket.mangled()
-            case Unconfirmed(_, attempts):
-                ticket.unconfirmed(attempts, self._refused)
+                    ticket.take(output, refused=self._refused)
 
     def _deliver(self, link: Link, delivered: Delivered) -> None:
         message = delivered.message
-        if self._requests is not None and message.event is not ERROR:
-            request = Request(message, link.addr, delivered.id, delivered.within_s)
+        if message.event is ERROR:
+            self.callbacks.dispatch(message, link.addr)
+            return
+        request = Request(message, link.addr, delivered.id, delivered.within_s)
+        error = self._queue(request) or self.callbacks.dispatch(message, link.addr)
+        if error is not None:
+            self.answer(request, error_message(error, message.event))
+
+    def _queue(self, request: Request) -> Exception | None:
+        if self._requests is not None:
             try:
                 self._requests.put_nowait(request)
             except asyncio.QueueFull:
-                self.answer(
-                    request, error_message(Refused("too many commands wait"), message.event)
-                )
-        error = self.callbacks.dispatch(message, link.addr)
-        if error is not None and message.event is not ERROR:
-            request = Request(message, link.addr, delivered.id, None)
-            self.answer(request, error_message(error, message.event))
+                return Refused(f"{self._requests.maxsize} commands wait here already")
+        return None
 
-    def _link(self, addr: PeerAddress) -> Link:
-        link = self._links.pop(addr, None)
-        if link is None:
-            while len(self._links) >= _MAX_LINKS:
-                self._drop(next(iter(self._links)))
-            asks, streams = self.role == "client", self.address.scheme != "udp"
-            engine = Echo(self.context, self.options.dialect, asks=asks, streams=streams)
-            link = Link(addr, engine, self, self._route.send)
-        self._links[addr] = link  # the last in the dict is the one heard of most recently
-        return link
-
-    def _link_of(self, request: Request) -> Link:
-        """Find the way back: the peer may have come back from another port meanwhile."""
-        if request.id is not None and request.addr not in self._links:
-            for link in reversed(self._links.values()):
-                if link.engine.peer_epoch == request.id[0]:
-                    return link
-        return self._link(request.addr)
-
-    def _drop(self, addr: PeerAddress) -> None:
-        if link := self._links.pop(addr, None):
-            link.close()
+    def _make_link(self, addr: PeerAddress) -> Link:
+        asks, streams = self.role == "client", self.address.scheme != "udp"
+        engine = Echo(self.context, self.options.dialect, asks=asks, streams=streams)
+        return Link(addr, engine, self, self._route.send)
 
     def _checked_peer(self, addr: PeerAddress | None) -> PeerAddress:
         if self.role == "client":
@@ -339,15 +300,3 @@ class Communicator:
         if not addr:
             raise TypeError("a server has many peers: say which one by addr=(host, port)")
         return addr
-
-    def _check_size(self, message: Message) -> None:
-        most = self.options.max_bytes
-        if self.address.scheme == "udp":
-            most = min(most, UDP_MAX_BYTES)
-        size = len(encode(message)) + _ENVELOPE_BYTES
-        if size > most:
-            text = (
-                f"{message.event.label} has {size} bytes, and {self.server_uri} takes {most} at "
-                "the most: send less"
-            )
-            raise TooLarge(text, name=self.name, uri=self.server_uri, command=message.event.label)

@@ -15,7 +15,8 @@ from rigctl.address import Address
 from rigctl.messages import Event, ExpRef, Message, Status
 from rigctl.net import verbs
 from rigctl.net.callbacks import Callback
-from rigctl.net.communicator import Communicator, Options
+from rigctl.net.communicator import Communicator
+from rigctl.net.options import Options
 from rigctl.net.transport import PeerAddress
 
 
@@ -213,7 +214,7 @@ class EchoProtocol(Communicator):
 
     def awaiting_response(self, addr: PeerAddress | None = None) -> bool:
         """Whether something sent (to one peer, or to any) is not confirmed yet."""
-        links = self._links.values() if addr is None else [self._links.get(addr)]
+        links = self._links if addr is None else [self._links.find(addr)]
         return any(link is not None and link.engine.unconfirmed for link in links)
 
     def disconnected(self, addr: PeerAddress, error: Exception | None) -> None:

@@ -9,13 +9,17 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from rigctl.address import Address
-from rigctl.errors import Unreachable
+from rigctl.errors import TooLarge, Unreachable
+from rigctl.messages import Message
+from rigctl.net.codec import encode
 from rigctl.net.tcp import TcpTransport
-from rigctl.net.transport import Listener, PeerAddress, Transport
+from rigctl.net.transport import UDP_MAX_BYTES, Listener, PeerAddress, Transport
 from rigctl.net.udp import UdpTransport
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
+_ENVELOPE_BYTES = 300
+"""What the envelope adds to a message, at the most."""
 
 
 class RouteUser(Listener, Protocol):
@@ -81,6 +85,21 @@ class Route:
         if self._opening is None or self._opening.done():
             self._opening = self._task(self._open(timeout_s))
         await asyncio.shield(self._opening)
+
+    def check_size(self, message: Message) -> None:
+        """Raise if a message does not fit.
+
+        Raises:
+            TooLarge: it does not; says how much it may have.
+        """
+        udp = self.address.scheme == "udp"
+        most = min(self._max_bytes, UDP_MAX_BYTES) if udp else self._max_bytes
+        size, label = len(encode(message)) + _ENVELOPE_BYTES, message.event.label
+        if size > most:
+            text = (
+                f"{label} has {size} bytes, and {self.address} takes {most} at the most: send less"
+            )
+            raise TooLarge(text, name=self._user.name, uri=str(self.address), command=label)
 
     def send(self, data: bytes, addr: PeerAddress) -> bool:
         """Put one message's bytes on the wire; return whether there is a way."""

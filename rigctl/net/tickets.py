@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rigctl.errors import NoEcho, NoReply, RemoteError, RigError, Unreachable
 from rigctl.messages import ERROR, Message
 from rigctl.net.callbacks import remote_error
+from rigctl.net.outputs import Answered, Confirmed, Mangled, Output, Unconfirmed
 
 
 def _future() -> "asyncio.Future[Message]":
@@ -31,6 +32,18 @@ class Ticket:
     """None if no answer is awaited."""
     confirmed: "asyncio.Future[Message]" = field(default_factory=_future)
     answered: "asyncio.Future[Message]" = field(default_factory=_future)
+
+    def take(self, output: Output, *, refused: bool) -> None:
+        """Take what the engine says of it; `refused`: the system says that nobody listens."""
+        match output:
+            case Confirmed():
+                self.confirm()
+            case Answered(_, message):
+                self.answer(message)
+            case Mangled():
+                self.mangled()
+            case Unconfirmed(_, attempts):
+                self.unconfirmed(attempts, refused)
 
     def confirm(self) -> None:
         """Its echo came."""

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 
@@ -22,6 +23,8 @@ _ENCODER = msgspec.json.Encoder()
 _MAX_LINE_BYTES = 4_000_000
 _END_S = 10.0
 """How long a worker may take to end by itself."""
+_LAST_S = 1.0
+"""How long it may take once it tells nothing more, for it is ending then."""
 
 
 class Worker:
@@ -35,6 +38,7 @@ class Worker:
     def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
         self.name = name
         self._process = process
+        self._killed = False
         self._relaying = asyncio.create_task(self._relay(), name=f"log of {name}")
 
     @classmethod
@@ -78,27 +82,56 @@ class Worker:
     async def reports(self) -> AsyncIterator[Report]:
         """Yield what it tells until it has ended."""
         assert self._process.stdout
-        async for line in self._process.stdout:
-            yield _DECODER.decode(line)
-        await self._process.wait()
+        while line := await _next_line(self._process.stdout, self.name):
+            try:
+                yield _DECODER.decode(line)
+            except msgspec.DecodeError as error:
+                # One that is killed may leave half a line behind.
+                log.warning("%s: a report that cannot be read: %s", self.name, error)
+        await self._end(_LAST_S)
 
     async def stop(self) -> None:
         """Have it put its things in order and end; by force if it does not."""
         assert self._process.stdin
         self._process.stdin.close()
-        try:
-            async with asyncio.timeout(_END_S):
+        await self._end(_END_S)
+
+    async def _end(self, within_s: float) -> None:
+        """Wait until it has ended, and end what it may have started."""
+        # A program that a driver started may hold the worker's standard error: then this waits
+        # although the worker is gone.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
                 await self._process.wait()
-        except TimeoutError:
-            log.error("%s did not end within %g s and was killed", self.name, _END_S)
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
+        if self._process.returncode is None:
+            log.error("%s did not end within %g s and is killed", self.name, within_s)
+        self._kill_all()
+        await self._process.wait()
         await self._relaying
+
+    def _kill_all(self) -> None:
+        """Kill it and all that it started; once, for its number may be given away again."""
+        if self._killed:
+            return
+        self._killed = True
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.name == "posix":
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
 
     async def _relay(self) -> None:
         """Put what it logs or prints into our log."""
         assert self._process.stderr
-        async for line in self._process.stderr:
+        while line := await _next_line(self._process.stderr, self.name):
             if text := line.decode(errors="replace").rstrip():
                 logs.relay(text, self.name)
+
+
+async def _next_line(stream: asyncio.StreamReader, name: str) -> bytes:
+    """Return the next line, empty at the end; one that is too long is passed over."""
+    while True:
+        try:
+            return await stream.readline()
+        except ValueError:
+            log.warning("%s: a line of more than %d bytes is passed over", name, _MAX_LINE_BYTES)

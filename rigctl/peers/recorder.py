@@ -54,6 +54,8 @@ class Recorder:
             case Attach(stream, ring):
                 if track := self._tracks.get(stream):
                     track.attach(ring, from_start=True)
+            case Finish() if self._events is None:
+                self._channel.report(Ended({}, {}))
             case Finish():
                 self.finish()
             case _:
@@ -80,6 +82,7 @@ class Recorder:
         self._tracks = {}
 
     def _begin(self, order: Begin) -> None:
+        self.finish()  # one session at a time, whatever the order of the orders
         session = Path(order.session)
         try:
             self._events = EventLog(session / EVENTS, "recorder")
@@ -89,12 +92,13 @@ class Recorder:
             return
         self._log_event(self._events, "start", {"exp_ref": order.exp_ref})
         self._finished.clear()
+        self._tracks = {
+            stream: Track(stream, session, self._events, self._report) for stream in order.streams
+        }
         for stream, ring in order.streams.items():
-            track = Track(stream, session, self._events, self._report)
-            self._tracks[stream] = track
             if ring:
-                track.attach(ring, from_start=False)
-            track.start()
+                self._tracks[stream].attach(ring, from_start=False)
+            self._tracks[stream].start()
         self._flusher = threading.Thread(target=self._flush, name="flush")
         self._flusher.start()
 
@@ -126,10 +130,12 @@ def main() -> int:
         return 0
     recorder = Recorder(channel, setup.flush_s)
     channel.report(Ready())
-    for order in orders:
-        recorder.obey(order)
-    # The daemon is gone or has no more use for us: what has arrived is put in order first.
-    recorder.finish()
+    try:
+        for order in orders:
+            recorder.obey(order)
+    finally:
+        # The daemon is gone or has no more use for us: what has arrived is put in order first.
+        recorder.finish()
     return 0
 
 

@@ -23,6 +23,10 @@ from rigctl.streams import RingWriter
 
 log = logging.getLogger(__name__)
 
+_MAX_SETUP_BYTES = 4_000_000
+_NAME_PART = 40
+"""How much of a rig's and a stream's name goes into that of a ring, which is limited."""
+
 
 class Source:
     """Pumps items of a device into rings.
@@ -85,7 +89,8 @@ class Source:
     def _open_ring(self, info: StreamInfo) -> None:
         self._close_ring("the stream has another layout now")
         self._rings += 1
-        name = f"{self._setup.rig}-{self._setup.stream}-{os.getpid()}-{self._rings}"
+        rig, stream = self._setup.rig[:_NAME_PART], self._setup.stream[:_NAME_PART]
+        name = f"{rig}-{stream}-{os.getpid()}-{self._rings}"
         frames = math.ceil(self._setup.ring_s * info.rate_hz)
         self._ring = RingWriter.create(name, info, max(frames, 1))
         channels = len(info.channels) or math.prod(info.shape)
@@ -101,16 +106,19 @@ class Source:
 async def _serve(channel: Channel) -> None:
     """Pump until the daemon closes the orders' end of the channel, or is gone."""
     loop = asyncio.get_running_loop()
-    orders = asyncio.StreamReader()
+    orders = asyncio.StreamReader(_MAX_SETUP_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), channel.orders_file)
-    setup = decode_order(await orders.readline())
+    first = await orders.readline()
+    if not first.endswith(b"\n"):
+        return
+    setup = decode_order(first)
     assert isinstance(setup, SourceSetup)
     pump = asyncio.create_task(Source(setup, channel).run(), name=f"source {setup.stream}")
     ordered = asyncio.create_task(orders.read(), name="orders")
     channel.report(Ready())
     await asyncio.wait([pump, ordered], return_when=asyncio.FIRST_COMPLETED)
     if pump.done() and not pump.cancelled() and (error := pump.exception()):
-        channel.report(Situation(str(error), lost=True, flowing=False))
+        channel.report(Situation(_told(error), lost=True, flowing=False))
         raise error
     # A device that is exhausted leaves its situation standing until the daemon ends the process.
     await ordered
@@ -126,7 +134,14 @@ def main() -> int:
     except RigctlError as error:
         log.error("%s", error)
         return 1
+    except Exception:  # the process's edge: a driver may raise anything
+        log.exception("the source failed")
+        return 1
     return 0
+
+
+def _told(error: BaseException) -> str:
+    return str(error) if isinstance(error, RigctlError) else f"{type(error).__name__}: {error}"
 
 
 if __name__ == "__main__":

@@ -40,24 +40,23 @@ class Track(threading.Thread):
         stream: its name.
         session: the session's folder.
         events: the session's event log.
-        first_durable: called once, when the first samples are on disk.
+        report: called when START can be answered: the first samples are on disk, or it failed.
     """
 
     def __init__(
-        self, stream: str, session: Path, events: EventLog, first_durable: Callable[[], None]
+        self, stream: str, session: Path, events: EventLog, report: Callable[[], None]
     ) -> None:
         super().__init__(name=f"track {stream}")
         self.stream = stream
         self._session = session
         self._events = events
-        self._first_durable = first_durable
+        self._report = report
         self._rings: queue.Queue[tuple[str, bool] | None] = queue.Queue()
         self._finishing = threading.Event()
         self._writers: list[StreamWriter] = []
         self._overruns = 0
         self._failure = ""
         self._sequence = Sequence(0)
-        self._continued = False
 
     def attach(self, ring: str, *, from_start: bool) -> None:
         """Have the stream go on in a ring: with all that is in it, or from now on."""
@@ -102,30 +101,47 @@ class Track(threading.Thread):
                 self._try_ring(*entry)
         except (RigctlError, OSError) as error:
             self._fail(error)
+        except Exception as error:  # a thread's edge: that this stream is not recorded must show
+            log.exception("%s: an error in the recorder itself", self.stream)
+            self._fail(error)
         finally:
             self._close()
 
     def _try_ring(self, ring: str, from_start: bool) -> None:
         try:
-            self._record_ring(ring, from_start)
+            reader = RingReader.attach(ring)
         except RingError as error:
             # Its source died before we came to it; the next one brings another ring.
             log.error("%s: ring %s is lost: %s", self.stream, ring, error)
+            return
+        with reader:
+            self._record_ring(reader, from_start)
 
-    def _record_ring(self, ring: str, from_start: bool) -> None:
-        with RingReader.attach(ring) as reader:
-            cursor = reader.cursor(reader.tail if from_start else None)
-            self._sequence = Sequence(int(FILL_LIMIT_S * reader.info.rate_hz))
-            self._continued = bool(self._writers) and self._writers[-1].info == reader.info
-            most = max(_BATCH_BYTES // reader.info.frame_bytes, 1)
-            stop: int | None = None
-            while stop is None or cursor.position < stop:
-                if self._finishing.is_set() and stop is None:
-                    stop = reader.head
-                    continue
-                if not self._wait(cursor):
-                    return
-                self._read(cursor, reader.info, most)
+    def _record_ring(self, reader: RingReader, from_start: bool) -> None:
+        info = reader.info
+        self._sequence = Sequence(int(FILL_LIMIT_S * info.rate_hz))
+        cursor = self._from_start(reader) if from_start else reader.cursor()
+        while not self._finishing.is_set():
+            if not self._wait(cursor):
+                return
+            self._read(cursor, info)
+        stop = reader.head
+        while cursor.position < stop:
+            self._read(cursor, info)
+        self._read(cursor, info, 1)  # blocks without samples may stand at the very end
+
+    def _from_start(self, reader: RingReader) -> Cursor:
+        """Return a cursor at the oldest sample; what is overwritten already is lost."""
+        start = 0
+        while True:
+            try:
+                cursor = reader.cursor(start)
+            except Overrun as error:
+                start = error.tail
+                continue
+            if start:
+                self._count_overrun(f"{start} samples were overwritten before it came", start, 0)
+            return cursor
 
     def _wait(self, cursor: Cursor) -> bool:
         """Wait for something to read; return False when this ring will bring nothing more."""
@@ -136,30 +152,27 @@ class Track(threading.Thread):
             return False
         return True
 
-    def _read(self, cursor: Cursor, info: StreamInfo, most: int) -> None:
+    def _read(self, cursor: Cursor, info: StreamInfo, frames: int | None = None) -> None:
         try:
-            batch = cursor.read(most)
+            batch = cursor.read(frames or max(_BATCH_BYTES // info.frame_bytes, 1))
         except Overrun as error:
             samples, blocks = cursor.lost, cursor.lost_blocks
             cursor.skip_to(error.tail)
-            self._overruns += 1
-            self._sequence.overrun(cursor.lost - samples, cursor.lost_blocks - blocks)
-            log.error("%s: the disk is too slow: %s", self.stream, error)
+            self._count_overrun(str(error), cursor.lost - samples, cursor.lost_blocks - blocks)
             return
         if batch is not None:
             self._write(batch, info)
 
     def _write(self, batch: Batch, info: StreamInfo) -> None:
-        writer = self._writer(info, batch)
-        markers = list(batch.markers)
+        writer = self._writer(info)
+        markers = sorted(batch.markers, key=_position)
         for step in self._sequence.steps(batch.blocks):
             match step:
                 case Fill(count, counter, arrival_s):
                     log.warning("%s: %d samples lost, filled", self.stream, count)
                     writer.fill(count, counter=counter, arrival_s=arrival_s)
-                case Segment(arrival_s, missing):
-                    log.warning("%s: a new segment, %d samples lost", self.stream, missing)
-                    writer.new_segment(_wall(arrival_s), lost=True, missing=missing)
+                case Segment():
+                    self._begin_segment(writer, step)
                 case Append():
                     self._append(writer, batch, step, markers)
         # What is left belongs to blocks without samples: it stands at the next sample.
@@ -173,33 +186,41 @@ class Track(threading.Thread):
         writer.append(samples, counter=step.counter, arrival_s=step.arrival_s)
         inside = [marker for marker in markers if marker.position < step.stop]
         del markers[: len(inside)]
-        writer.mark(*(_at(marker, marker.position + offset) for marker in inside))
+        # One that lies before its block, or in front of a gap, must not come to stand in the gap.
+        writer.mark(*(_at(m, max(m.position, step.start) + offset) for m in inside))
         if not writer.durable_samples:
             # START's reply waits for this, not for the flush interval.
             writer.sync()
-            self._first_durable()
+            self._report()
 
-    def _writer(self, info: StreamInfo, batch: Batch) -> StreamWriter:
-        """Return the writer for this layout; its first sample begins a segment."""
-        first = batch.blocks[0]
-        began_s = first.arrival_s - float(first.points / info.rate_hz)
+    def _begin_segment(self, writer: StreamWriter, step: Segment) -> None:
+        goes_on = writer.samples > 0
+        if goes_on or step.missing:
+            log.warning("%s: a new segment, %d samples lost", self.stream, step.missing)
+        began_s = step.arrival_s - float(step.points / writer.info.rate_hz)
+        writer.new_segment(_wall(began_s), lost=goes_on, missing=step.missing)
+
+    def _count_overrun(self, reason: str, samples: int, blocks: int) -> None:
+        self._overruns += 1
+        self._sequence.overrun(samples, blocks)
+        log.error("%s: the disk is too slow: %s", self.stream, reason)
+
+    def _writer(self, info: StreamInfo) -> StreamWriter:
+        """Return the writer for this layout."""
         if self._writers and self._writers[-1].info == info:
-            if self._continued:
-                self._continued = False
-                self._writers[-1].new_segment(_wall(began_s), lost=True)
             return self._writers[-1]
         if self._writers:
             self._writers[-1].close()
         folder = next_stream_folder(self._session, self.stream)
         writer = StreamWriter.create(folder, info, name=self.stream, events=self._events)
-        writer.new_segment(_wall(began_s))
         self._writers.append(writer)
         return writer
 
     def _fail(self, error: Exception) -> None:
         if not self._failure:
-            self._failure = str(error)
-            log.error("%s: recording failed: %s", self.stream, error)
+            self._failure = str(error) or repr(error)
+            log.error("%s: recording failed: %s", self.stream, self._failure)
+            self._report()
 
     def _close(self) -> None:
         for writer in self._writers[-1:]:
@@ -207,6 +228,10 @@ class Track(threading.Thread):
                 writer.close()
             except RigctlError as error:
                 self._fail(error)
+
+
+def _position(marker: Marker) -> int:
+    return marker.position
 
 
 def _at(marker: Marker, position: int) -> Marker:

@@ -1,15 +1,15 @@
-"""Rows of cells under headings: framed on a terminal, plain aligned text elsewhere.
+"""How reports are printed: rows of cells, folded to a terminal's width, plain elsewhere; JSON.
 
-From: commands that list.  To: standard output.
+From: commands that report.  To: standard output.
 
 On a pipe a line stays a line, however long: no folding, no colour, no trailing blanks.
 """
 
+import json
 import sys
 from collections.abc import Collection, Iterator, Sequence
 
 import click
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -34,6 +34,16 @@ def show_grid(headings: Row, rows: Sequence[Row], numbers: Collection[str] = ())
         click.echo(line)
 
 
+def print_json(value: object) -> None:
+    """Print plain values as JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def yes(answer: bool) -> str:
+    """Return a truth value as a cell."""
+    return "yes" if answer else "no"
+
+
 def plain_lines(headings: Row, rows: Sequence[Row], numbers: Collection[str] = ()) -> Iterator[str]:
     """Yield the headings and the rows as aligned text; arguments as `show_grid`."""
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
@@ -46,7 +56,7 @@ def plain_lines(headings: Row, rows: Sequence[Row], numbers: Collection[str] = (
 
 
 def _table(headings: Row, rows: Sequence[Row], numbers: Collection[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
         side = "right" if heading in numbers else "left"
         table.add_column(heading, justify=side, overflow="fold")  # type: ignore[arg-type]
