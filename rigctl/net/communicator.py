@@ -12,7 +12,6 @@ import itertools
 import logging
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any, Self
 
 from rigctl.address import Address
@@ -32,10 +31,10 @@ from rigctl.net.outputs import (
     Delivered,
     Ignored,
     Mangled,
-    MessageId,
     Output,
     Unconfirmed,
 )
+from rigctl.net.request import Request
 from rigctl.net.route import Route
 from rigctl.net.tickets import Ticket
 from rigctl.net.transport import PeerAddress
@@ -43,17 +42,6 @@ from rigctl.net.verbs import error_message
 
 _MAX_REQUESTS = 1000
 """How many delivered messages wait for a server that iterates; further ones are refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A message that a peer sent to a server, waiting to be answered."""
-
-    message: Message
-    addr: PeerAddress
-    id: MessageId | None
-    within_s: float | None
-    """How long the peer waits for the answer, where it says so."""
 
 
 class Communicator:

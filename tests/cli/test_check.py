@@ -98,7 +98,7 @@ def test_the_flat_form_is_a_lab(file: Path) -> None:
         ("host: 127.0.0.1}", "hots: b}", ":4: sources.amp.hots: device 'rda' has no such key"),
         ("device: rda,", "device: rad,", ":4: sources.amp.device: there is no device 'rad'"),
         ("    channels: 4", "    channels: many", ":7: sources.test.channels: expected `int`"),
-        ("    channels: 4", "    rate: 0", ":5: sources.test.rate: 0.0 is no rate"),
+        ("    channels: 4", "    rate: 0", ":7: sources.test.rate: 0.0 is no rate"),
         ("    channels: 4", "    shape: [0, 1]", ":7: sources.test.shape.0: expected `int` >= 1"),
         ("record: [amp]", "record: [amb]", ":9: record.0: there is no source 'amb'"),
         ("record: [amp]", "recrd: [amp]", ":9: recrd: unknown key; did you mean 'record'?"),
