@@ -26,6 +26,7 @@ RigctlError
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class RigctlError(Exception):
@@ -105,7 +106,7 @@ class RigsFailed(RigctlError):
     def __init__(
         self,
         errors: Mapping[str, Exception],
-        replies: Mapping[str, object] | None = None,
+        replies: Mapping[str, Any] | None = None,
         note: str = "",
     ) -> None:
         lines = [f"{name}: {error}" for name, error in errors.items()]

@@ -9,12 +9,15 @@ a message is one JSON array ``[event, *args]``.
 import datetime
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Any
+from typing import TypeAlias
 
 from rigctl.errors import BadReference
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+"""What a message can carry."""
 
 PROTOCOL_VERSION = "1.0.0"
 """Version of the events, statuses and arguments below."""
@@ -33,7 +36,7 @@ class Event(IntFlag):
     ALYX = 128
 
     @classmethod
-    def parse(cls, value: "str | int | Event") -> "Event":
+    def parse(cls, value: "Json | Event") -> "Event":
         """Return the event (or combination) meant by a name, a number or an event.
 
         Names are taken with and without the ``EXP`` prefix, in any case; 0 is the error event.
@@ -101,7 +104,7 @@ class Message:
 
     event: Event
     """A single event, or `ERROR`."""
-    args: tuple[Any, ...] = ()
+    args: tuple[Json, ...] = ()
     """What follows the event in the array: plain JSON values."""
 
 
@@ -120,7 +123,7 @@ class ExpRef:
     subject: str
 
     @classmethod
-    def parse(cls, value: "str | Mapping[str, Any] | ExpRef") -> "ExpRef":
+    def parse(cls, value: "Json | ExpRef") -> "ExpRef":
         """Read ``yyyy-mm-dd_n_subject``, or a mapping with date, sequence and subject.
 
         The subject becomes a folder: letters, digits, ``_``, ``-`` and ``.`` only, beginning

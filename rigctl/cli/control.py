@@ -4,12 +4,11 @@ From: people, scripts.  To: `controller.desk`.
 """
 
 import asyncio
-import json
 import sys
 import time
-from typing import Any
 
 import click
+import msgspec
 from rich.console import Group
 from rich.live import Live
 
@@ -18,9 +17,9 @@ from rigctl.cli.exits import FAILED, OK, UNREACHABLE
 from rigctl.cli.tables import notes, rigs_table
 from rigctl.config.units import seconds as parse_seconds
 from rigctl.controller import Desk
-from rigctl.controller.report import LabReport
 from rigctl.errors import ConfigError
-from rigctl.messages import ExpRef
+from rigctl.messages import ExpRef, Json
+from rigctl.reports import LabReport
 
 _REFRESH_S = 1.0
 
@@ -28,19 +27,25 @@ _REFRESH_S = 1.0
 def show(report: LabReport, as_json: bool) -> None:
     """Print a lab's report."""
     if as_json:
-        click.echo(json.dumps(report, ensure_ascii=False, indent=2))
+        click.echo(as_text(report, indent=2))
         return
     out.print(rigs_table(report))
     for line in notes(report):
         out.print(line)
 
 
+def as_text(report: LabReport, indent: int = 0) -> str:
+    """Return a report as JSON."""
+    text = msgspec.json.encode(report)
+    return (msgspec.json.format(text, indent=indent) if indent else text).decode()
+
+
 def code_of(report: LabReport) -> int:
     """Return the exit code that a report means."""
-    rigs = report["rigs"].values()
-    if any(rig["required"] and not rig["reachable"] for rig in rigs):
+    rigs = report.rigs.values()
+    if any(rig.required and not rig.reachable for rig in rigs):
         return UNREACHABLE
-    return FAILED if any(rig["conditions"] for rig in rigs) else OK
+    return FAILED if any(rig.conditions for rig in rigs) else OK
 
 
 @click.command()
@@ -132,9 +137,9 @@ def info(lab_file: str | None, as_json: bool) -> None:
     if as_json:
         show(report, as_json)
     else:
-        for name, rig in report["rigs"].items():
+        for name, rig in report.rigs.items():
             out.print(f"[bold]{name}[/]")
-            _print_facts(rig, 1)
+            _print_facts(msgspec.to_builtins(rig), 1)
     sys.exit(code_of(report))
 
 
@@ -158,7 +163,7 @@ async def _watch(desk: Desk, report: LabReport, as_json: bool) -> LabReport:
     """Show the report again and again until ^C."""
     if as_json:
         while True:
-            click.echo(json.dumps(report, ensure_ascii=False))
+            click.echo(as_text(report))
             await asyncio.sleep(_REFRESH_S)
             report = await desk.report()
     try:
@@ -176,7 +181,7 @@ def _view(report: LabReport) -> Group:
     return Group(rigs_table(report), *notes(report))
 
 
-def _print_facts(value: Any, depth: int) -> None:
+def _print_facts(value: dict[str, Json], depth: int) -> None:
     indent = "  " * depth
     for key, item in value.items():
         if isinstance(item, dict) and item:

@@ -17,11 +17,14 @@ from rigctl.cli.exits import told
 from rigctl.config import Lab, find_lab_file, load_lab
 from rigctl.controller import Desk
 
+_PIPE_COLUMNS = 10_000
+
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 
 err = Console(stderr=True, soft_wrap=True, highlight=False)
-out = Console(soft_wrap=True, highlight=False)
+# On a pipe a line stays a line, however long.
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
 
 
 def lab_command(command: F) -> F:

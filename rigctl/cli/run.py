@@ -5,10 +5,9 @@ From: people, scripts.  To: `controller.desk`.
 
 import asyncio
 import contextlib
-import signal
 import sys
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from typing import Any
 
 import click
@@ -18,12 +17,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from rigctl.cli.control import code_of, show
 from rigctl.cli.desk import busy, err, lab_command, with_desk
+from rigctl.cli.interrupts import on_interrupt
 from rigctl.cli.tables import notes, rigs_table
 from rigctl.config.units import seconds as parse_seconds
 from rigctl.controller import Desk
-from rigctl.controller.report import LabReport
 from rigctl.errors import ConfigError
 from rigctl.messages import ExpRef
+from rigctl.reports import LabReport
 
 _REFRESH_S = 0.5
 
@@ -56,7 +56,7 @@ def run(exp_ref: str, duration: str | None, lab_file: str | None, as_json: bool)
 async def _session(desk: Desk, reference: ExpRef, duration_s: float | None) -> LabReport:
     """Bring a session through its life and return what was recorded."""
     stopped = asyncio.Event()
-    with _on_interrupt(stopped):
+    with on_interrupt(stopped.set):
         with busy(f"starting {reference} on {', '.join(desk.lab.rigs)} ..."):
             report = await _unless(stopped, desk.start(reference))
         if report is None:
@@ -130,23 +130,3 @@ def _progress(duration_s: float | None) -> Progress:
     return Progress(
         TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), *remaining, console=err
     )
-
-
-@contextlib.contextmanager
-def _on_interrupt(stopped: asyncio.Event) -> Iterator[None]:
-    """Turn the first ^C or SIGTERM into an orderly stop; a second ^C ends us at once."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def interrupt() -> None:
-        stopped.set()
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    for number in numbers:
-        loop.add_signal_handler(number, interrupt)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

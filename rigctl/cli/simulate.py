@@ -7,9 +7,8 @@ import asyncio
 import contextlib
 import errno
 import json
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from rich.live import Live
 from rich.text import Text
 
 from rigctl.cli.exits import told
+from rigctl.cli.interrupts import on_interrupt
 from rigctl.cli.signal_choice import Choice, beginning, choose
 from rigctl.config.units import seconds as parse_seconds
 from rigctl.errors import ConfigError
@@ -118,7 +118,7 @@ async def _serve(play: _Play, settings: SimulatorSettings, as_json: bool) -> Non
     simulator = Simulator(play.source, settings)
     ended = asyncio.Event()
     # Who reads that we listen may end us at once: be ready for it before.
-    with _on_signals(ended.set):
+    with on_interrupt(ended.set):
         async with contextlib.AsyncExitStack() as stack:
             with _refused(settings):
                 await stack.enter_async_context(simulator)
@@ -140,19 +140,6 @@ async def _run(simulator: Simulator, ended: asyncio.Event, limit_s: float | None
         await asyncio.wait(tasks)
     if not playing.cancelled():
         playing.result()
-
-
-@contextlib.contextmanager
-def _on_signals(call: Callable[[], None]) -> Iterator[None]:
-    """Have ^C and SIGTERM end us in order."""
-    loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, call)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 @contextlib.contextmanager

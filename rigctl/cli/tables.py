@@ -1,25 +1,24 @@
 """Reports as tables for people.
 
-From: reports of `controller.report`.  To: the terminal.
+From: `reports`.  To: the terminal.
 """
-
-from collections.abc import Mapping
-from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
+from rigctl.reports import LabReport, RigReport, StreamReport
+
 _COLOURS = {"RUNNING": "green", "INITIALIZED": "cyan", "STOPPED": "yellow", "CONNECTED": "white"}
 
 
-def rigs_table(report: Mapping[str, Any]) -> Table:
+def rigs_table(report: LabReport) -> Table:
     """Return a line for every rig and every stream: who, how, how fast, how far, where to."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("rig", "status", "stream", "rate", "on disk", "age", "lost", "clock"):
         right = name in ("rate", "on disk", "age", "lost", "clock")
         table.add_column(name, justify="right" if right else "left", no_wrap=True)
-    for name, rig in report["rigs"].items():
-        rows = [_stream_cells(s, f) for s, f in rig["streams"].items()] or [("", "", "", "", "")]
+    for name, rig in report.rigs.items():
+        rows = [_stream_cells(s, f) for s, f in rig.streams.items()] or [("", "", "", "", "")]
         for index, cells in enumerate(rows):
             first = index == 0
             who = (escape(name), _status(rig)) if first else ("", "")
@@ -27,16 +26,16 @@ def rigs_table(report: Mapping[str, Any]) -> Table:
     return table
 
 
-def notes(report: Mapping[str, Any]) -> list[str]:
+def notes(report: LabReport) -> list[str]:
     """Return what is to be said below the table, ready for a rich console."""
     lines = []
-    for name, rig in report["rigs"].items():
-        if rig["path"]:
-            lines.append(f"{escape(name)} records to {escape(rig['path'])}")
-        if rig["error"]:
-            lines.append(f"[red]{escape(name)}: {escape(rig['error'])}[/]")
-        for fault in rig["conditions"]:
-            text = f"{name}: {fault['condition']}: {fault['stream']}: {fault['reason']}"
+    for name, rig in report.rigs.items():
+        if rig.path:
+            lines.append(f"{escape(name)} records to {escape(rig.path)}")
+        if rig.error:
+            lines.append(f"[red]{escape(name)}: {escape(rig.error)}[/]")
+        for fault in rig.conditions:
+            text = f"{name}: {fault.condition}: {fault.stream}: {fault.reason}"
             lines.append(f"[red]{escape(text)}[/]")
     return lines
 
@@ -48,24 +47,23 @@ def seconds(value: float | None) -> str:
     return f"{value * 1e3:.0f} ms" if value < 1 else f"{value:.1f} s"
 
 
-def _status(rig: Mapping[str, Any]) -> str:
-    if not rig["reachable"]:
-        return "[red]unreachable[/]" if rig["required"] else "unreachable"
-    status = rig["status"] or "?"
-    if rig["conditions"]:
+def _status(rig: RigReport) -> str:
+    if not rig.reachable:
+        return "[red]unreachable[/]" if rig.required else "unreachable"
+    status = rig.status or "?"
+    if rig.conditions:
         return f"[red]{status} DEGRADED[/]"
     return f"[{_COLOURS.get(status, 'white')}]{escape(status)}[/]"
 
 
-def _stream_cells(name: str, stream: Mapping[str, Any]) -> tuple[str, ...]:
-    rate = f"{stream['rate_hz']:g} Hz x {stream['channels']}" if stream["rate_hz"] else "-"
-    lost = f"{stream['missing_samples']} in {stream['gaps']}" if stream["gaps"] else "0"
-    on_disk = str(stream["durable_samples"]) if stream["recorded"] else "not recorded"
-    return escape(name), rate, on_disk, seconds(stream["age_s"]), lost
+def _stream_cells(name: str, stream: StreamReport) -> tuple[str, ...]:
+    rate = f"{stream.rate_hz:g} Hz x {stream.channels}" if stream.rate_hz else "-"
+    lost = f"{stream.missing_samples} in {stream.gaps}" if stream.gaps else "0"
+    on_disk = str(stream.durable_samples) if stream.recorded else "not recorded"
+    return escape(name), rate, on_disk, seconds(stream.age_s), lost
 
 
-def _clock(rig: Mapping[str, Any]) -> str:
-    clock = rig["clock"]
-    if not clock:
+def _clock(rig: RigReport) -> str:
+    if not rig.clock:
         return "-"
-    return f"{clock['offset_s'] * 1e3:+.2f} ± {clock['bound_s'] * 1e3:.2f} ms"
+    return f"{rig.clock.offset_s * 1e3:+.2f} ± {rig.clock.bound_s * 1e3:.2f} ms"

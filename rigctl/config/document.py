@@ -206,5 +206,6 @@ def _not_yaml(text: str, path: Path, error: yaml.YAMLError) -> ConfigError:
     position = getattr(error, "position", None)
     line = mark.line + 1 if mark else text.count("\n", 0, position) + 1 if position else None
     where = f"{path}:{line}" if line else str(path)
-    why = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    told = [getattr(error, part, None) for part in ("context", "problem", "reason")]
+    why = ", ".join(part for part in told if part) or str(error)
     return ConfigError(where, "", f"is not YAML: {why}")

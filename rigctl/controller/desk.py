@@ -6,16 +6,20 @@ From: `cli`, `web`.  To: `controller.services`.
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+
+import msgspec
 
 from rigctl.config import Lab
 from rigctl.controller.lab import connect
-from rigctl.controller.report import LabReport, lab_report, rig_report
+from rigctl.controller.report import lab_report, rig_report
 from rigctl.controller.services import Replies
 from rigctl.errors import Refused, RigctlError, RigsFailed, RigsTimedOut
-from rigctl.messages import ExpRef, Message, Status
+from rigctl.messages import PROTOCOL_VERSION, ExpRef, Json, Message, Status
 from rigctl.net import verbs
+from rigctl.reports import Handshake, LabReport
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +61,9 @@ class Desk:
             Refused: a rig that leads the synchronisation has another reference.
         """
         before = await self._survey(exp_ref)
-        names = [name for name, rig in before["rigs"].items() if rig["reachable"]]
-        fresh = [name for name in names if before["rigs"][name]["status"] != "RUNNING"]
-        idle = [n for n in fresh if before["rigs"][n]["status"] != "INITIALIZED"]
+        names = [name for name, rig in before.rigs.items() if rig.reachable]
+        fresh = [name for name in names if before.rigs[name].status != "RUNNING"]
+        idle = [name for name in fresh if before.rigs[name].status != "INITIALIZED"]
         init = verbs.init_message({"exp_ref": str(exp_ref)})
         names = await self._bring(init, names, undo=idle)
         names = await self._bring(verbs.start_message(exp_ref), names, undo=fresh)
@@ -136,8 +140,7 @@ class Desk:
         try:
             return await self.services.tell(message, names=names, reverse=reverse), {}
         except RigsFailed as error:
-            replies: Any = error.replies
-            return replies, error.errors
+            return error.replies, error.errors
 
     def _required(self, errors: dict[str, Exception]) -> dict[str, Exception]:
         return {name: e for name, e in errors.items() if self.lab.rigs[name].required}
@@ -152,14 +155,16 @@ class Desk:
             }
         )
 
-    def _handshake(self, exp_ref: ExpRef | None) -> dict[str, Any]:
+    def _handshake(self, exp_ref: ExpRef | None) -> Json:
         """Return our half of the fields that are exchanged before INIT."""
-        return {
-            "exp_ref": str(exp_ref) if exp_ref else None,
-            "main_sync": False,
-            "experiment_description": {},
-            "master": True,
-        }
+        fields = Handshake(
+            exp_ref=str(exp_ref) if exp_ref else None,
+            master=True,
+            rig_version=version("rigctl"),
+            spec_version=PROTOCOL_VERSION,
+        )
+        ours: Json = msgspec.to_builtins(fields)
+        return ours
 
 
 def _check_main_sync(report: LabReport, exp_ref: ExpRef) -> None:
@@ -168,12 +173,12 @@ def _check_main_sync(report: LabReport, exp_ref: ExpRef) -> None:
     Raises:
         Refused: there are two such rigs, or theirs is another reference.
     """
-    leaders = {n: rig for n, rig in report["rigs"].items() if rig.get("main_sync")}
+    leaders = {name: rig for name, rig in report.rigs.items() if rig.main_sync}
     if len(leaders) > 1:
         raise Refused(f"main_sync is true for {' and '.join(leaders)}: only one rig may lead")
     for name, rig in leaders.items():
-        theirs = rig["exp_ref"]
-        if theirs and theirs != str(exp_ref) and rig["status"] != Status.STOPPED.name:
+        theirs = rig.exp_ref
+        if theirs and theirs != str(exp_ref) and rig.status != Status.STOPPED.name:
             raise Refused(
                 f"{name} leads the synchronisation with {theirs}, not {exp_ref}: start that, or "
                 "clean it up first (rigctl cleanup)"

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from rigctl.errors import RigctlError, RigsFailed, RigsTimedOut, Unreachable
-from rigctl.messages import Event, ExpRef, Message, Status
+from rigctl.messages import Event, ExpRef, Json, Message, Status
 from rigctl.net import EchoProtocol, verbs
 from rigctl.net.callbacks import Callback
 from rigctl.net.tickets import Ticket
 
-Replies = dict[str, list[Any]]
+Replies = dict[str, list[Json]]
 """Each rig's reply by its name: the list of the message's arguments."""
 
 
@@ -62,7 +62,7 @@ class Services(Mapping[str, EchoProtocol]):
         for rig in self.values():
             rig.close()
 
-    async def init(self, data: Any = None, concurrent: bool = True) -> Replies:
+    async def init(self, data: Json = None, concurrent: bool = True) -> Replies:
         """Have all rigs get ready and return their replies.
 
         Args:
@@ -76,19 +76,19 @@ class Services(Mapping[str, EchoProtocol]):
         return await self.tell(verbs.init_message(data), concurrent=concurrent)
 
     async def start(
-        self, exp_ref: str | Mapping[str, Any] | ExpRef, data: Any = None, concurrent: bool = True
+        self, exp_ref: str | Mapping[str, Json] | ExpRef, data: Json = None, concurrent: bool = True
     ) -> Replies:
         """Have all rigs begin; arguments and errors as `init`."""
         return await self.tell(verbs.start_message(exp_ref, data), concurrent=concurrent)
 
     async def stop(
-        self, data: Any = None, immediately: bool = False, concurrent: bool = True
+        self, data: Json = None, immediately: bool = False, concurrent: bool = True
     ) -> Replies:
         """Have all rigs stop, the last one first; as `init`."""
         message = verbs.stop_message(data, immediately)
         return await self.tell(message, concurrent=concurrent, reverse=True)
 
-    async def cleanup(self, data: Any = None, concurrent: bool = True) -> Replies:
+    async def cleanup(self, data: Json = None, concurrent: bool = True) -> Replies:
         """Have all rigs release devices and seal files, the last one first; as `init`."""
         return await self.tell(verbs.cleanup_message(data), concurrent=concurrent, reverse=True)
 
@@ -101,13 +101,13 @@ class Services(Mapping[str, EchoProtocol]):
     async def info(
         self,
         status: str | int | Status = Status.CONNECTED,
-        data: Any = None,
+        data: Json = None,
         concurrent: bool = True,
     ) -> Replies:
         """Exchange statuses and details; as `init`."""
         return await self.tell(verbs.info_message(status, data), concurrent=concurrent)
 
-    async def alyx(self, alyx: Any) -> None:
+    async def alyx(self, alyx: verbs.AlyxClient) -> None:
         """Hand a database token to all rigs; errors as `init`."""
         message = verbs.alyx_message(alyx)
         errors = {}

@@ -15,7 +15,6 @@ from rigctl.address import Address
 from rigctl.config import Rig as RigConfig
 from rigctl.daemon.loader import load_service
 from rigctl.daemon.notify import notify, watchdog_interval_s
-from rigctl.daemon.report import one_line
 from rigctl.daemon.rig import Rig
 from rigctl.daemon.talk import Talk
 from rigctl.devices.checks import check_sources
@@ -149,7 +148,7 @@ class Daemon:
         while True:
             await self._rig.changed.wait()
             self._rig.changed.clear()
-            line = one_line(self._rig.report())
+            line = self._rig.report().one_line()
             if line != told:
                 notify(STATUS=line)
                 told = line

@@ -7,17 +7,19 @@ lab's own `Service`.
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 from rigctl.config import Rig as RigConfig
+from rigctl.daemon.health import conditions
 from rigctl.daemon.recording import Recording
-from rigctl.daemon.report import rig_report
 from rigctl.daemon.service import Service
 from rigctl.daemon.sources import Sources
 from rigctl.daemon.states import CLEANUP, INIT, INTERRUPT, START, State, after, plan
 from rigctl.daemon.streams import StreamState
 from rigctl.errors import Refused, RigctlError
-from rigctl.messages import Event, ExpRef, Status
+from rigctl.messages import Event, ExpRef, Json, Status
+from rigctl.reports import RigReport
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ class Command:
     """INIT, START, END, INTERRUPT or CLEANUP."""
     exp_ref: ExpRef | None = None
     """The reference that it names, if any."""
-    data: Any = None
+    data: Json = None
     """What else came with it."""
     within_s: float | None = None
     """How long the controller waits for the result, where it says so."""
@@ -53,17 +55,17 @@ class Rig:
             name: StreamState(entry, recorded=name in config.record)
             for name, entry in config.sources.items()
         }
-        self.alyx: tuple[str | None, dict[str, Any]] = (None, {})
+        self.alyx: tuple[Json, Json] = (None, {})
         """The lab database's URL and token, if a controller has given them."""
         self._turn = asyncio.Lock()
-        self._running: asyncio.Task[Any] | None = None
+        self._running: asyncio.Task[Json] | None = None
         self._beginning = False
         self._interrupted = False
         self._shut = False
         self._recording = Recording(config, self.streams, self.changed.set)
         self._sources = Sources(config, self.streams, self._recording.attach, self.changed.set)
 
-    async def command(self, command: Command) -> Any:
+    async def command(self, command: Command) -> Json:
         """Carry out a command after those before it, unless an interrupt ends it; as `execute`."""
         async with self._turn:
             if self._shut:
@@ -89,7 +91,7 @@ class Rig:
             self._interrupted = True
             self._running.cancel()
 
-    async def execute(self, command: Command) -> Any:
+    async def execute(self, command: Command) -> Json:
         """Carry out a command and return its reply's data; the state follows every step.
 
         Raises:
@@ -100,7 +102,7 @@ class Rig:
         steps = plan(self.state, command.event, command.exp_ref)
         if INIT in steps and target:
             self._recording.check_free(target)
-        result: Any = None
+        result: Json = None
         for step in steps:
             result = await self._step(step, command)
             self.state = after(self.state, step, command.exp_ref)
@@ -109,13 +111,20 @@ class Rig:
         if result is not None:
             return result
         note = {} if steps else {"note": f"nothing to do: {self.state.status.name} already"}
-        return self.report() | note
+        return {**msgspec.to_builtins(self.report()), **note}
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> RigReport:
         """Return what the rig says of itself."""
-        session = self._recording.session
-        figures = {name: stream.figures() for name, stream in self.streams.items()}
-        return rig_report(self.state, figures, str(session.path) if session else "")
+        session, state = self._recording.session, self.state
+        streams = {name: stream.report() for name, stream in self.streams.items()}
+        return RigReport(
+            status=state.status.name,
+            exp_ref=str(state.exp_ref) if state.exp_ref else None,
+            path=str(session.path) if session else None,
+            main_sync=self.config.main_sync,
+            conditions=tuple(conditions(state.status, streams)),
+            streams=streams,
+        )
 
     def tick(self, now_s: float) -> None:
         """Note how far the streams have got; called once a second."""
@@ -136,14 +145,14 @@ class Rig:
             await self._sources.close()
             await self._recording.close()
 
-    async def _step(self, step: Event, command: Command) -> Any:
+    async def _step(self, step: Event, command: Command) -> Json:
         self._beginning = step in (INIT, START)
         try:
             return await self._carry_out(step, command)
         finally:
             self._beginning = False
 
-    async def _carry_out(self, step: Event, command: Command) -> Any:
+    async def _carry_out(self, step: Event, command: Command) -> Json:
         match step:
             case Event.EXPINIT:
                 return await self._init(command)
@@ -154,7 +163,7 @@ class Rig:
             case _:
                 return await self._cleanup(command)
 
-    async def _init(self, command: Command) -> Any:
+    async def _init(self, command: Command) -> Json:
         try:
             self._sources.open()
             await self._recording.open()
@@ -163,7 +172,7 @@ class Rig:
             await self._close()
             raise
 
-    async def _start(self, command: Command) -> Any:
+    async def _start(self, command: Command) -> Json:
         exp_ref = command.exp_ref or self.state.exp_ref
         assert exp_ref  # seen to by `states.plan`
         await self._recording.open()
@@ -177,7 +186,7 @@ class Rig:
             await asyncio.shield(self._recording.abandon(f"START failed: {error!r}"))
             raise
 
-    async def _stop(self, command: Command, *, immediately: bool) -> Any:
+    async def _stop(self, command: Command, *, immediately: bool) -> Json:
         try:
             result = await self.service.on_stop(command.data, immediately)
         finally:
@@ -187,7 +196,7 @@ class Rig:
                 await self._recording.end()
         return result
 
-    async def _cleanup(self, command: Command) -> Any:
+    async def _cleanup(self, command: Command) -> Json:
         try:
             return await self.service.on_cleanup(command.data)
         finally:
@@ -202,6 +211,6 @@ class Rig:
         await self._recording.close()
 
 
-def _abandoning(data: Any) -> str:
+def _abandoning(data: Json) -> str:
     """Return why a session is to be set aside, if the controller rolls it back."""
     return str(data.get("abandon", ""))[:500] if isinstance(data, dict) else ""

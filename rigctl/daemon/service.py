@@ -5,9 +5,9 @@ To: the daemon, which calls the hooks and hosts sources and recording itself.
 """
 
 from pathlib import Path
-from typing import Any
 
 from rigctl.config import Rig
+from rigctl.messages import Json
 
 
 class Service:
@@ -25,14 +25,14 @@ class Service:
         self.session_path: Path | None = None
         """The folder of the session, from on_start to on_cleanup."""
 
-    async def on_init(self, exp_ref: str, data: Any) -> Any:
+    async def on_init(self, exp_ref: str, data: Json) -> Json:
         """Get ready; the sources are open already. `exp_ref` is empty where none was named."""
 
-    async def on_start(self, exp_ref: str, data: Any) -> Any:
+    async def on_start(self, exp_ref: str, data: Json) -> Json:
         """Begin; the recording runs already."""
 
-    async def on_stop(self, data: Any, immediately: bool) -> Any:
+    async def on_stop(self, data: Json, immediately: bool) -> Json:
         """Stop; the recording still runs."""
 
-    async def on_cleanup(self, data: Any) -> Any:
+    async def on_cleanup(self, data: Json) -> Json:
         """Release what is held; the session is sealed after this."""

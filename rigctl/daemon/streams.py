@@ -1,6 +1,6 @@
 """What is known of one stream of the rig: its source's situation, its ring, what is on disk.
 
-From: reports of workers, the ring's header.  To: status reports, `daemon.health`.
+From: reports of workers, the ring's header.  To: `reports`, `daemon.health`.
 """
 
 import logging
@@ -8,43 +8,15 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-import msgspec
-
 from rigctl.config import SourceEntry
 from rigctl.errors import RingError
 from rigctl.peers.orders import Counts, Opened, Situation
+from rigctl.reports import StreamReport
 from rigctl.streams import RingReader
 
 log = logging.getLogger(__name__)
 
 _RATE_WINDOW_S = 3.0
-
-
-class StreamFigures(msgspec.Struct, frozen=True):
-    """One stream in a status report."""
-
-    device: str
-    required: bool
-    recorded: bool
-    situation: str
-    lost: bool
-    channels: int
-    rate_hz: float
-    """Nominal."""
-    measured_hz: float | None
-    """Over the last seconds; None before there is anything to measure."""
-    received: int
-    """Samples since the ring was opened."""
-    age_s: float | None
-    """Since the last sample came; None before the first."""
-    samples: int
-    """Of this session, written."""
-    durable_samples: int
-    """Of this session, safe on disk."""
-    gaps: int
-    missing_samples: int
-    overruns: int
-    failure: str
 
 
 @dataclass(slots=True)
@@ -85,11 +57,11 @@ class StreamState:
             while len(self._heads) > 2 and now_s - self._heads[1][0] >= _RATE_WINDOW_S:
                 self._heads.popleft()
 
-    def figures(self) -> StreamFigures:
+    def report(self) -> StreamReport:
         """Return what a status report says of it."""
         arrival_s = self._reader.last_arrival_s if self._reader else None
         opened, counts = self.opened, self.counts
-        return StreamFigures(
+        return StreamReport(
             device=self.entry.device,
             required=self.entry.required,
             recorded=self.recorded,

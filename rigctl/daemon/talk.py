@@ -9,13 +9,15 @@ once, also while a command runs; an interrupt ends the command that is under way
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from importlib.metadata import version
 
-from rigctl.daemon.report import handshake
+import msgspec
+
 from rigctl.daemon.rig import Command, Rig
 from rigctl.errors import Refused, RigctlError
-from rigctl.messages import Event, ExpRef, Message
+from rigctl.messages import PROTOCOL_VERSION, Event, ExpRef, Json, Message
 from rigctl.net import Communicator, Request, verbs
+from rigctl.reports import Handshake
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +92,7 @@ def _command(request: Request) -> Command:
         BadReference: it names a reference that is none.
     """
     event, args = request.message.event, request.message.args
-    named: Any = None
+    named: Json = None
     data = args[0] if args else None
     if event is Event.EXPSTART:
         named, data = data, args[1] if len(args) > 1 else None
@@ -101,7 +103,7 @@ def _command(request: Request) -> Command:
     return Command(event, exp_ref, data, request.within_s)
 
 
-def _reply(message: Message, data: Any) -> Message:
+def _reply(message: Message, data: Json) -> Message:
     """Return the same event with the result; EXPSTART repeats the reference before it."""
     if message.event is Event.EXPSTART:
         return Message(message.event, (message.args[0] if message.args else None, data))
@@ -113,8 +115,15 @@ def _status(rig: Rig, message: Message) -> Message:
 
 
 def _info(rig: Rig, message: Message) -> Message:
-    data = handshake(rig.state, rig.config.main_sync, rig.report())
-    return verbs.info_message(rig.state.status, data)
+    report = rig.report()
+    fields = Handshake(
+        exp_ref=report.exp_ref,
+        main_sync=report.main_sync,
+        rig_version=version("rigctl"),
+        spec_version=PROTOCOL_VERSION,
+        report=report,
+    )
+    return verbs.info_message(rig.state.status, msgspec.to_builtins(fields))
 
 
 def _alyx(rig: Rig, message: Message) -> Message:

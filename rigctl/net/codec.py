@@ -112,7 +112,7 @@ def _array(data: bytes) -> list[Any]:
     return parts
 
 
-def _lenient(data: bytes) -> Any:  # bytes become values here
+def _lenient(data: bytes) -> Any:
     """Read what Python's json writes and JSON forbids: NaN and Infinity (peers send them)."""
     try:
         return json.loads(data)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from rigctl.address import Address
-from rigctl.messages import Event, ExpRef, Message, Status
+from rigctl.messages import Event, ExpRef, Json, Message, Status
 from rigctl.net import verbs
 from rigctl.net.callbacks import Callback
 from rigctl.net.communicator import Communicator
@@ -77,7 +77,7 @@ class EchoProtocol(Communicator):
         await self.open(**socket_options)
         return self
 
-    async def init(self, data: Any = None, addr: PeerAddress | None = None) -> None:
+    async def init(self, data: Json = None, addr: PeerAddress | None = None) -> None:
         """Send EXPINIT and wait for its echo.
 
         Args:
@@ -92,20 +92,20 @@ class EchoProtocol(Communicator):
 
     async def start(
         self,
-        exp_ref: str | Mapping[str, Any] | ExpRef | None,
-        data: Any = None,
+        exp_ref: str | Mapping[str, Json] | ExpRef | None,
+        data: Json = None,
         addr: PeerAddress | None = None,
     ) -> None:
         """Send EXPSTART and wait for its echo; arguments and errors as `init`."""
         await self.confirmed_send(verbs.start_message(exp_ref, data), addr=addr)
 
     async def stop(
-        self, data: Any = None, immediately: bool = False, addr: PeerAddress | None = None
+        self, data: Json = None, immediately: bool = False, addr: PeerAddress | None = None
     ) -> None:
         """Send EXPEND (or EXPINTERRUPT) and wait for its echo; as `init`."""
         await self.confirmed_send(verbs.stop_message(data, immediately), addr=addr)
 
-    async def cleanup(self, data: Any = None, addr: PeerAddress | None = None) -> None:
+    async def cleanup(self, data: Json = None, addr: PeerAddress | None = None) -> None:
         """Send EXPCLEANUP and wait for its echo; as `init`."""
         await self.confirmed_send(verbs.cleanup_message(data), addr=addr)
 
@@ -114,12 +114,14 @@ class EchoProtocol(Communicator):
         await self.confirmed_send(verbs.status_message(status), addr=addr)
 
     async def info(
-        self, status: str | int | Status, data: Any = None, addr: PeerAddress | None = None
+        self, status: str | int | Status, data: Json = None, addr: PeerAddress | None = None
     ) -> None:
         """Send EXPINFO with a status and data and wait for its echo; as `init`."""
         await self.confirmed_send(verbs.info_message(status, data), addr=addr)
 
-    async def alyx(self, alyx: Any = None, addr: PeerAddress | None = None) -> Any:
+    async def alyx(
+        self, alyx: verbs.AlyxClient | None = None, addr: PeerAddress | None = None
+    ) -> Json:
         """Send a database token, or, without one, ask for the peer's.
 
         Args:
@@ -131,20 +133,21 @@ class EchoProtocol(Communicator):
         """
         message = verbs.alyx_message(alyx)
         if all(message.args):
-            return await self.confirmed_send(message, addr=addr)
+            await self.confirmed_send(message, addr=addr)
+            return None
         waiting = asyncio.ensure_future(self.on_event(Event.ALYX))
         try:
             await asyncio.sleep(0)  # lets the future be registered before the question goes out
             await self.confirmed_send(message, addr=addr)
             async with asyncio.timeout(self.options.reply_timeout_s):
-                data, _ = await waiting
+                token: list[Json] = (await waiting)[0]
         finally:
             waiting.cancel()
-        return data
+        return token
 
     async def confirmed_send(
         self,
-        data: Message | Sequence[Any] | str | bytes,
+        data: Message | Sequence[Json] | str | bytes,
         addr: PeerAddress | None = None,
         timeout: float | None = None,
     ) -> None:

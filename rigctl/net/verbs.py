@@ -4,31 +4,40 @@ From: `net.echo_protocol`, the controller and the daemon.  To: the same, as `Mes
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Protocol
 
 from rigctl.errors import ProtocolError
-from rigctl.messages import ERROR, Event, ExpRef, Message, Status
+from rigctl.messages import ERROR, Event, ExpRef, Json, Message, Status
 from rigctl.net.codec import decode
 
 
-def init_message(data: Any = None) -> Message:
+class AlyxClient(Protocol):
+    """What is needed of ``one.webclient.AlyxClient``."""
+
+    base_url: str
+    user: str
+    is_logged_in: bool
+    _token: Json
+
+
+def init_message(data: Json = None) -> Message:
     """Return the command to get ready for an experiment."""
     return Message(Event.EXPINIT, (data,))
 
 
-def start_message(exp_ref: str | Mapping[str, Any] | ExpRef | None, data: Any = None) -> Message:
+def start_message(exp_ref: str | Mapping[str, Json] | ExpRef | None, data: Json = None) -> Message:
     """Return the command to begin; the reference may be text, its parts, or None."""
     if isinstance(exp_ref, Mapping | ExpRef):
         exp_ref = str(ExpRef.parse(exp_ref))
     return Message(Event.EXPSTART, (exp_ref or None, data))
 
 
-def stop_message(data: Any = None, immediately: bool = False) -> Message:
+def stop_message(data: Json = None, immediately: bool = False) -> Message:
     """Return the command to stop, or to stop at once."""
     return Message(Event.EXPINTERRUPT if immediately else Event.EXPEND, (data,))
 
 
-def cleanup_message(data: Any = None) -> Message:
+def cleanup_message(data: Json = None) -> Message:
     """Return the command to release devices and seal files."""
     return Message(Event.EXPCLEANUP, (data,))
 
@@ -38,16 +47,16 @@ def status_message(status: str | int | Status) -> Message:
     return Message(Event.EXPSTATUS, (int(Status.parse(status)),))
 
 
-def info_message(status: str | int | Status, data: Any = None) -> Message:
+def info_message(status: str | int | Status, data: Json = None) -> Message:
     """Return the status message with details."""
     return Message(Event.EXPINFO, (int(Status.parse(status)), data))
 
 
-def alyx_message(alyx: Any = None) -> Message:
+def alyx_message(alyx: AlyxClient | None = None) -> Message:
     """Return the message that hands over a database token, or asks for one.
 
     Args:
-        alyx: an object with ``base_url``, ``user``, ``is_logged_in`` and ``_token``; None asks.
+        alyx: whose token is handed over; None asks.
     """
     base_url = alyx.base_url if alyx else None
     token = {alyx.user: alyx._token} if alyx and alyx.is_logged_in else {}  # noqa: SLF001 - one's own name for it
@@ -59,7 +68,7 @@ def error_message(error: Exception, event: Event) -> Message:
     return Message(ERROR, (f"{type(error).__name__}: {error}", int(event)))
 
 
-def as_message(data: Message | Sequence[Any] | str | bytes) -> Message:
+def as_message(data: Message | Sequence[Json] | str | bytes) -> Message:
     """Return the message meant by a message, its array, or that array as JSON.
 
     Raises:

@@ -23,9 +23,9 @@ async def test_start_initialises_and_starts_every_rig(tmp_path):
     async with rigs(scripts) as served, Desk(lab_of(tmp_path, served)) as desk:
         report = await desk.start(REF)
     assert served["a"].events == [64, 1, 2, 64]
-    assert report["exp_ref"] == str(REF)
-    assert report["rigs"]["a"]["reachable"]
-    assert report["rigs"]["a"]["clock"]["bound_s"] > 0
+    assert report.exp_ref == str(REF)
+    assert report.rigs["a"].reachable
+    assert report.rigs["a"].clock.bound_s > 0
 
 
 async def test_a_rig_that_fails_init_leaves_no_other_initialised(tmp_path):
@@ -88,8 +88,8 @@ async def test_an_optional_rig_may_be_dead_or_fail(tmp_path):
             report = await desk.start(REF)
     assert served["a"].events == [64, 1, 2, 64]
     assert served["bad"].events == [64, 1, 2, 16, 8, 64]
-    assert not report["rigs"]["dead"]["reachable"]
-    assert "rigctl serve" in report["rigs"]["dead"]["error"]
+    assert not report.rigs["dead"].reachable
+    assert "rigctl serve" in report.rigs["dead"].error
 
 
 async def test_the_reference_of_the_rig_that_leads_the_synchronisation_stands(tmp_path):
@@ -120,5 +120,5 @@ async def test_a_rig_that_knows_only_the_handshake_of_the_predecessor_is_reporte
     scripts = {"old": {Event.EXPINFO: [20, {"exp_ref": str(REF), "main_sync": True}]}}
     async with rigs(scripts) as served, Desk(lab_of(tmp_path, served)) as desk:
         report = await desk.report()
-    old = report["rigs"]["old"]
-    assert (old["status"], old["exp_ref"], old["streams"]) == ("RUNNING", str(REF), {})
+    old = report.rigs["old"]
+    assert (old.status, old.exp_ref, old.streams) == ("RUNNING", str(REF), {})

@@ -1,0 +1,76 @@
+"""Durations and folders as people write them."""
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rigctl.config.units import folder, seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (5, 5.0),
+        (0.25, 0.25),
+        ("5", 5.0),
+        ("60s", 60.0),
+        ("500 ms", 0.5),
+        (" 2min ", 120.0),
+        ("1.5h", 5400.0),
+        (".5s", 0.5),
+        ("10 US", 1e-5),
+        ("10 µs", 1e-5),
+    ],
+)
+def test_durations(text: str | float, expected: float) -> None:
+    assert seconds(text) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        0,
+        -1,
+        math.nan,
+        math.inf,
+        10**400,
+        True,
+        None,
+        [1],
+        "",
+        "s",
+        "-1s",
+        "1 m",
+        "1e3",
+        "1s 2s",
+        "0",
+    ],
+)
+def test_what_is_no_duration_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="a duration such as 60s"):
+        seconds(text)
+
+
+@given(st.text() | st.floats() | st.integers() | st.booleans())
+def test_anything_is_a_finite_duration_above_0_or_refused(value: str | float) -> None:
+    try:
+        number = seconds(value)
+    except ValueError:
+        return
+    assert 0 < number < math.inf
+
+
+def test_folders_are_relative_to_the_file_that_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / "configs/rig.yaml"
+    assert folder("../data", file) == tmp_path / "data"
+    assert folder("~/data", file) == tmp_path / "data"
+    assert folder("/data", file) == Path("/data")
+    for text in ("~nobody-here/data", "a\0b"):
+        with pytest.raises(ValueError, match="is no folder"):
+            folder(text, file)

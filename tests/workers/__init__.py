@@ -1,0 +1,1 @@
+"""Tests of `rigctl.peers`: the processes that do a rig's work."""
