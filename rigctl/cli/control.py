@@ -45,7 +45,8 @@ def code_of(report: LabReport) -> int:
     rigs = report.rigs.values()
     if any(rig.required and not rig.reachable for rig in rigs):
         return UNREACHABLE
-    return FAILED if any(rig.conditions for rig in rigs) else OK
+    degraded = any(c.condition == "DEGRADED" for rig in rigs for c in rig.conditions)
+    return FAILED if degraded else OK
 
 
 @click.command()

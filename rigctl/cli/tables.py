@@ -35,7 +35,8 @@ def notes(report: LabReport) -> list[str]:
         if rig.error:
             lines.append(f"[red]{escape(name)}: {escape(rig.error)}[/]")
         for fault in rig.conditions:
-            text = f"{name}: {fault.condition}: {fault.stream}: {fault.reason}"
+            parts = (name, fault.condition, fault.stream, fault.reason)
+            text = ": ".join(part for part in parts if part)
             lines.append(f"[red]{escape(text)}[/]")
     return lines
 
@@ -52,7 +53,7 @@ def _status(rig: RigReport) -> str:
         return "[red]unreachable[/]" if rig.required else "unreachable"
     status = rig.status or "?"
     if rig.conditions:
-        return f"[red]{status} DEGRADED[/]"
+        return f"[red]{status} {' '.join(sorted({c.condition for c in rig.conditions}))}[/]"
     return f"[{_COLOURS.get(status, 'white')}]{escape(status)}[/]"
 
 

@@ -10,11 +10,13 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from rigctl.address import Address
 from rigctl.config import Rig as RigConfig
 from rigctl.daemon.loader import load_service
 from rigctl.daemon.notify import notify, watchdog_interval_s
+from rigctl.daemon.recovery import find_left, recover_left
 from rigctl.daemon.rig import Rig
 from rigctl.daemon.talk import Talk
 from rigctl.devices.checks import check_sources
@@ -42,6 +44,7 @@ class Daemon:
         check_sources(config)
         self._config = config
         self._rig = Rig(config, load_service(config))
+        self._left: list[Path] = []
         self._stopping = asyncio.Event()
         self._why = "the daemon was stopped"
 
@@ -56,6 +59,7 @@ class Daemon:
         """
         for name in sweep():
             log.warning("removed the shared memory %s of a process that is gone", name)
+        self._left = find_left(self._config)
         with self._signals():
             async with self._servers() as servers:
                 listening(servers[0].address)
@@ -71,7 +75,11 @@ class Daemon:
         """Answer and look after things until told to stop."""
         async with asyncio.TaskGroup() as group:
             parts = {f"talk {s.address}": Talk(self._rig, s).run() for s in servers}
-            parts |= {"tick": self._tick(), "tell systemd": self._tell_systemd()}
+            parts |= {
+                "tick": self._tick(),
+                "tell systemd": self._tell_systemd(),
+                "recover": recover_left(self._left, self._rig.note),
+            }
             tasks = [group.create_task(part, name=name) for name, part in parts.items()]
             await self._stopping.wait()
             for task in tasks:

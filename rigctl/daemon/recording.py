@@ -93,9 +93,7 @@ class Recording:
             StreamError: a stream, which is named, has no sample on disk in time.
             RecordingError: the disk refuses.
         """
-        self.session = await asyncio.to_thread(
-            Session.create, self._rig.data_root, exp_ref, self._rig.name, self._header()
-        )
+        self.session = await self._create(exp_ref)
         self._log_file = logs.add_file(self.session.path / LOG)
         log.info("session %s in %s", exp_ref, self.session.path)
         self._digests = None
@@ -166,6 +164,16 @@ class Recording:
     @property
     def _recorded(self) -> dict[str, StreamState]:
         return {name: stream for name, stream in self._streams.items() if stream.recorded}
+
+    async def _create(self, exp_ref: ExpRef) -> Session:
+        place = (self._rig.data_root, exp_ref, self._rig.name)
+        creating = asyncio.to_thread(Session.create, *place, self._header())
+        task = asyncio.create_task(creating, name=f"create {exp_ref}")
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self.session = await task  # it is there all the same, to be set aside
+            raise
 
     async def _until_durable(self, timeout_s: float) -> None:
         try:

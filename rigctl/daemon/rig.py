@@ -17,9 +17,9 @@ from rigctl.daemon.service import Service
 from rigctl.daemon.sources import Sources
 from rigctl.daemon.states import CLEANUP, INIT, INTERRUPT, START, State, after, plan
 from rigctl.daemon.streams import StreamState
-from rigctl.errors import Refused, RigctlError
+from rigctl.errors import Refused
 from rigctl.messages import Event, ExpRef, Json, Status
-from rigctl.reports import RigReport
+from rigctl.reports import Condition, RigReport
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class Rig:
         self._beginning = False
         self._interrupted = False
         self._shut = False
+        self._notes: list[Condition] = []
         self._recording = Recording(config, self.streams, self.changed.set)
         self._sources = Sources(config, self.streams, self._recording.attach, self.changed.set)
 
@@ -105,9 +106,6 @@ class Rig:
         result: Json = None
         for step in steps:
             result = await self._step(step, command)
-            self.state = after(self.state, step, command.exp_ref)
-            self.changed.set()
-            log.info("%s: now %s", step.label, self.state.status.name)
         if result is not None:
             return result
         note = {} if steps else {"note": f"nothing to do: {self.state.status.name} already"}
@@ -122,9 +120,14 @@ class Rig:
             exp_ref=str(state.exp_ref) if state.exp_ref else None,
             path=str(session.path) if session else None,
             main_sync=self.config.main_sync,
-            conditions=tuple(conditions(state.status, streams)),
+            conditions=(*conditions(state.status, streams), *self._notes),
             streams=streams,
         )
+
+    def note(self, condition: Condition) -> None:
+        """Have a condition reported until the next session begins."""
+        self._notes.append(condition)
+        self.changed.set()
 
     def tick(self, now_s: float) -> None:
         """Note how far the streams have got; called once a second."""
@@ -133,24 +136,34 @@ class Rig:
 
     async def shut_down(self, reason: str) -> None:
         """Stop and seal what runs, release all; for the end of the daemon."""
+        self._shut = True
         self.interrupt()
-        async with self._turn:
-            self._shut = True
         try:
+            async with self._turn:  # whatever is under way comes to its end
+                pass
             if self.state.status is not Status.CONNECTED:
                 await self.execute(Command(CLEANUP, data={"reason": reason}))
-        except RigctlError as error:
-            log.error("not ended in order: %s", error)
+        except Exception as error:
+            log.error("not ended in order: %s", error, exc_info=error)
         finally:
             await self._sources.close()
             await self._recording.close()
 
     async def _step(self, step: Event, command: Command) -> Json:
         self._beginning = step in (INIT, START)
+        # What ends has ended, also when something went wrong on the way: the error is told, and
+        # the status does not go on to say that the rig runs.
+        done = not self._beginning
         try:
-            return await self._carry_out(step, command)
+            result = await self._carry_out(step, command)
+            done = True
+            return result
         finally:
             self._beginning = False
+            if done:
+                self.state = after(self.state, step, command.exp_ref)
+                self.changed.set()
+                log.info("%s: now %s", step.label, self.state.status.name)
 
     async def _carry_out(self, step: Event, command: Command) -> Json:
         match step:
@@ -178,6 +191,7 @@ class Rig:
         await self._recording.open()
         try:
             await self._recording.begin(exp_ref, command.within_s)
+            self._notes.clear()
             assert self._recording.session
             self.service.session_path = self._recording.session.path
             return await self.service.on_start(str(exp_ref), command.data)

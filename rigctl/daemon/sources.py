@@ -5,6 +5,7 @@ From: `daemon.daemon`.  To: `peers.source` processes; their reports go to `daemo
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 
 from rigctl.config import Rig
@@ -62,28 +63,35 @@ class Sources:
     async def _keep(self, name: str) -> None:
         """Run a source; again, later and later, when it ends by itself."""
         stream = self._streams[name]
-        entry = stream.entry
-        setup = SourceSetup(self._rig.name, name, entry.device, dict(entry.settings), entry.ring_s)
         pause_s = _FIRST_PAUSE_S
         while True:
-            worker = await Worker.start("rigctl.peers.source", f"source {name}", setup)
-            try:
-                async for report in worker.reports():
-                    self._take(name, report)
-                    if isinstance(report, Situation) and report.flowing:
-                        pause_s = _FIRST_PAUSE_S
-            finally:
-                await asyncio.shield(worker.stop())
-                sweep()  # removes the ring of a source that was killed
-            code = worker.exit_code
-            log.error("source %s ended by itself (exit code %s)", name, code)
+            began_s = time.monotonic()
+            why = await self._run(name)
+            log.error("source %s: %s", name, why)
             stream.close_ring()
             if not stream.situation.lost:
-                text = f"its process ended by itself (exit code {code})"
-                stream.situation = Situation(text, lost=True, flowing=False)
+                stream.situation = Situation(why, lost=True, flowing=False)
             self._changed()
+            if time.monotonic() - began_s > _LONGEST_PAUSE_S:
+                pause_s = _FIRST_PAUSE_S
             await asyncio.sleep(pause_s)  # backoff between restarts
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    async def _run(self, name: str) -> str:
+        """Run a source process until it ends; return how it ended."""
+        entry = self._streams[name].entry
+        setup = SourceSetup(self._rig.name, name, entry.device, dict(entry.settings), entry.ring_s)
+        try:
+            worker = await Worker.start("rigctl.peers.source", f"source {name}", setup)
+        except OSError as error:
+            return f"its process cannot be started: {error}"
+        try:
+            async for report in worker.reports():
+                self._take(name, report)
+        finally:
+            await asyncio.shield(worker.stop())
+            sweep()  # removes the ring of a source that was killed
+        return f"its process ended by itself (exit code {worker.exit_code})"
 
     def _take(self, name: str, report: Report) -> None:
         stream = self._streams[name]

@@ -6,7 +6,8 @@ From: the daemon, which asks what a command means now.  To: the same, which carr
         ^------------------------------CLEANUP------------------------------'
 
 A command means a list of steps; each step that has succeeded leads to its own status, so that the
-status never says more than is true.  No steps: the command changes nothing, and succeeds.
+status never says more than is true; the steps that end something lead there in any case.
+No steps: the command changes nothing, and succeeds.
 """
 
 from dataclasses import dataclass

@@ -34,6 +34,8 @@ _DTYPES = {name: dtype for dtype, name in _FORMATS.items()}
 _US_PER_S = 1_000_000
 _SUPPORTED = "supported are multiplexed, little-endian binary files of INT_16 or IEEE_FLOAT_32"
 _MAX_CHANNELS = 65_536
+_MARKER_FIELDS = 5
+"""A line has at least these; a last line without its end that has fewer is a part of one."""
 
 _FIRST_LINE = re.compile(r"Brain ?Vision.*\bHeader File,? Version \d", re.IGNORECASE)
 _MARKER_LINE = re.compile(r"Mk\d+=(.*)", re.IGNORECASE)
@@ -175,11 +177,12 @@ def parse_markers(text: str) -> list[Marker]:
         match = _MARKER_LINE.match(line)
         if match is None:
             continue
+        fields = match[1].split(",")
+        if number == len(lines) and len(fields) < _MARKER_FIELDS:
+            break  # its writer was stopped, or is still busy, in the middle of it
         try:
-            markers.append(_marker(match[1].split(",")))
+            markers.append(_marker(fields))
         except (ValueError, IndexError) as error:
-            if number == len(lines):
-                break  # its writer was stopped, or is still busy, in the middle of it
             raise RecordingError(f"line {number} is no marker: {line[:80]!r}") from error
     return markers
 

@@ -61,11 +61,16 @@ def replace(path: Path, data: bytes) -> None:
     Raises:
         RecordingError: it cannot be written; the old one stands.
     """
-    draft = path.with_name(f".{path.name}.new")
+    draft = draft_of(path)
     with writing(path):
         _write_synced(draft, data, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
         draft.replace(path)
         sync_folder(path.parent)
+
+
+def draft_of(path: Path) -> Path:
+    """Return the name that a file has until it is whole; a crash may leave one behind."""
+    return path.with_name(f".{path.name}.new")
 
 
 def sync_folder(folder: Path) -> None:

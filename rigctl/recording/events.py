@@ -179,6 +179,23 @@ def parse_events(data: bytes) -> EventsRead:
     return EventsRead(tuple(events), (*problems, *_missing_lines(events)))
 
 
+def sound_size(data: bytes) -> int:
+    """Return where the last line that is whole and unchanged ends; what follows was torn."""
+    lines = data.splitlines(keepends=True)
+    size = len(data)
+    while lines and not _is_sound(lines[-1]):
+        size -= len(lines.pop())
+    return size
+
+
+def _is_sound(line: bytes) -> bool:
+    try:
+        decode_line(line, Event)
+    except RecordingError:
+        return False
+    return True
+
+
 def _missing_lines(events: Iterable[Event]) -> Iterable[str]:
     """Yield where a writer's count jumps."""
     last: dict[str, int] = {}

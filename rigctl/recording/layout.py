@@ -9,7 +9,8 @@ From: design of the recording.  To: every module of this package.
             data.vhdr  data.vmrk  data.eeg          signals of int16 or float32
             data.bin                                anything else
             data_0002.eeg  data_0002.vhdr ...       further parts after a roll-over; one index
-            data.torn  data.idx.torn                what a recovery moved aside
+            data.torn  data.idx.torn  data.vmrk.torn  (-2, -3, ...)   what a recovery moved aside
+    events.jsonl.torn, <stream>.torn/           (-2, -3, ...)   the same
 """
 
 import re
@@ -21,7 +22,7 @@ import msgspec
 
 from rigctl.blocks import Channel, StreamInfo
 from rigctl.errors import RecordingError
-from rigctl.recording.durable import read_document
+from rigctl.recording.durable import draft_of, read_document
 from rigctl.recording.index import RECORD_BYTES
 
 SESSION = "session.json"
@@ -31,12 +32,14 @@ LOG = "log.jsonl"
 DERIVED = "derived"
 STREAM = "stream.json"
 INDEX = "data.idx"
+TORN = ".torn"
 
 FORMAT = "rigctl stream"
 VERSION = 1
 
 _NAME = re.compile(r"\w[\w.\-]{0,99}")
-_DATA_FILE = re.compile(r"data(_\d{4,})?\.(eeg|bin)")
+_SET_ASIDE = re.compile(r".+\.(torn(-\d+)?|abandoned-\d+)")
+_DATA_FILE = re.compile(r"data(?:_(\d{4,}))?\.(eeg|bin)")
 _SUFFIX = re.compile(r"\.([2-9]|[1-9]\d+)")
 
 
@@ -104,14 +107,35 @@ def part_name(data: str, part: int) -> str:
     return f"{stem}_{part:04d}.{extension}"
 
 
+def part_number(name: str) -> int | None:
+    """Return the part that a file of samples is, from 1; None for other files."""
+    match = _DATA_FILE.fullmatch(name)
+    return match and int(match[1] or 1)
+
+
 def is_data_file(relative: str) -> bool:
     """Whether a path below a session holds samples, which the index has checksums of."""
     return _DATA_FILE.fullmatch(relative.rpartition("/")[2]) is not None
 
 
+def data_sizes(folder: Path) -> dict[str, int]:
+    """Return the sizes of a stream's files of samples, by name."""
+    files = (path for path in folder.iterdir() if is_data_file(path.name))
+    return {path.name: path.stat().st_size for path in files}
+
+
 def is_kept_outside_manifest(relative: str) -> bool:
-    """Whether a path below a session is the manifest itself or can be rebuilt at any time."""
-    return relative == MANIFEST or relative.startswith(f"{DERIVED}/")
+    """Whether a path below a session is the manifest itself or can be rebuilt at any time.
+
+    A draft of the manifest is what a kill in the middle of a seal leaves; the next seal uses it up.
+    """
+    manifests = (MANIFEST, draft_of(Path(MANIFEST)).name)
+    return relative in manifests or relative.startswith(f"{DERIVED}/")
+
+
+def is_set_aside(name: str) -> bool:
+    """Whether a file or folder has the name of something that was moved aside."""
+    return _SET_ASIDE.fullmatch(name) is not None
 
 
 def check_name(what: str, name: str) -> str:
@@ -120,10 +144,11 @@ def check_name(what: str, name: str) -> str:
     Raises:
         RecordingError: it cannot.
     """
-    if not _NAME.fullmatch(name) or name == DERIVED:
+    if not _NAME.fullmatch(name) or name == DERIVED or is_set_aside(name):
         raise RecordingError(
             f"{name!r} cannot be a {what}'s name: letters, digits, '_', '-' and '.', "
-            f"beginning with a letter, a digit or '_', and not {DERIVED!r}"
+            f"beginning with a letter, a digit or '_', and not {DERIVED!r}, nor ending as what is "
+            "moved aside does: '.torn', '.abandoned-1'"
         )
     return name
 
@@ -150,7 +175,7 @@ def stream_folders(session: Path) -> list[Path]:
 
 
 def _holds_stream(folder: Path) -> bool:
-    return folder.name != DERIVED and any(
+    return not (folder.name == DERIVED or is_set_aside(folder.name)) and any(
         name in (STREAM, INDEX) or is_data_file(name) for name in map(_name, folder.iterdir())
     )
 

@@ -137,7 +137,9 @@ def _regenerate_markers(session: Path) -> None:
     path = session / layout.EVENTS
     read = read_events(path) if path.exists() else EventsRead((), ())
     for folder in layout.stream_folders(session):
-        data = layout.read_stream_header(folder).data
-        marker_file = (folder / data).with_suffix(".vmrk")
+        header = layout.read_stream_header(folder)
+        marker_file = (folder / header.data).with_suffix(".vmrk")
         if marker_file.exists():
-            markers.regenerate(marker_file, data, markers.logged_markers(read.events, folder.name))
+            logged = markers.logged_markers(read.events, folder.name)
+            end = sum(layout.data_sizes(folder).values()) // header.frame_bytes
+            markers.regenerate(marker_file, header.data, logged, end)

@@ -1,12 +1,13 @@
 """Markers on their way into `events.jsonl`, and from there into a `.vmrk` file that is whole.
 
-From: `stream_writer`, and at the seal `events.jsonl`.
+From: `stream_writer`, and at the seal and after a crash `events.jsonl`.
 To: `.vmrk`, which a reader finds complete at any time.
 """
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from logging import getLogger
 from pathlib import Path
@@ -14,7 +15,8 @@ from pathlib import Path
 import msgspec
 
 from rigctl.blocks import Marker
-from rigctl.recording import brainvision
+from rigctl.errors import RecordingError
+from rigctl.recording import aside, brainvision
 from rigctl.recording.durable import naming, replace, write_all, write_new, writing
 from rigctl.recording.events import Event, NewEvent
 from rigctl.recording.space import Reservation
@@ -26,6 +28,9 @@ NEW_SEGMENT = "New Segment"
 COMMENT = "Comment"
 
 _RESERVE_BYTES = 1 << 16
+
+_Line = tuple[int, str]
+"""A marker's position, and its line without number and end."""
 
 
 class LoggedMarker(msgspec.Struct, frozen=True):
@@ -119,22 +124,35 @@ class MarkerFile:
         return repeated
 
 
-def regenerate(path: Path, data_file: str, entries: Sequence[LoggedMarker]) -> None:
-    """Write a `.vmrk` anew from the logged markers.
+def regenerate(path: Path, data_file: str, entries: Sequence[LoggedMarker], end: int) -> bool:
+    """Write a `.vmrk` anew from the logged markers, and return whether that changed it.
 
-    What only the file has is kept, so that a damaged events file costs no marker.
+    What only the file has is kept, so that a damaged events file costs no marker; what of that is
+    no whole line, or lies beyond the end, is moved aside.
+
+    Args:
+        path: the marker file.
+        data_file: the name of the samples' file.
+        entries: the logged markers.
+        end: how many samples there are; a marker of the events that lies beyond stays there only.
 
     Raises:
-        RecordingError: it cannot be written.
+        RecordingError: it cannot be read or written.
     """
-    logged = [(entry.position, _body(entry)) for entry in entries]
-    lines = Counter(body for _, body in logged)
-    kept = [line for line in _standing(path) if not _taken(lines, line[1])]
-    if entries and kept:
-        logger.warning("%s: %d markers are not in the events; they are kept", path, len(kept))
-    bodies = _one_segment_each(sorted(logged + kept, key=_first))
-    text = "".join(f"Mk{number}={body}\n" for number, body in enumerate(bodies, start=1))
-    replace(path, (brainvision.format_marker_head(data_file) + text).encode())
+    with naming(path):
+        before = path.read_bytes() if path.exists() else b""
+    head = brainvision.format_marker_head(data_file).encode()
+    standing = _standing(before.removeprefix(head), entries, end)
+    if standing.torn:
+        aside.save(standing.torn, aside.target_of(path))
+    if entries and standing.kept:
+        count = len(standing.kept)
+        logger.warning("%s: %d markers are not in the events; they are kept", path, count)
+    logged = [(entry.position, _body(entry)) for entry in entries if entry.position <= end]
+    bodies = _one_segment_each(sorted(logged + standing.kept, key=_first))
+    lines = "".join(f"Mk{number}={body}\n" for number, body in enumerate(bodies, start=1))
+    replace(path, head + lines.encode())
+    return before != head + lines.encode()
 
 
 def _entry(event: Event) -> LoggedMarker | None:
@@ -149,7 +167,7 @@ def _position(entry: LoggedMarker) -> int:
     return entry.position
 
 
-def _first(line: tuple[int, str]) -> int:
+def _first(line: _Line) -> int:
     return line[0]
 
 
@@ -158,15 +176,42 @@ def _body(entry: LoggedMarker) -> str:
     return brainvision.format_marker(1, entry.marker, entry.when)[len("Mk1=") : -1]
 
 
-def _standing(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield position and body of each whole line of a marker file."""
-    with naming(path):
-        text = path.read_text("utf-8", "replace") if path.exists() else ""
-    for line in text.splitlines(keepends=True):
-        number, equals, body = line.partition("=")
-        if equals and number.startswith("Mk") and number[2:].isdecimal() and line.endswith("\n"):
-            for marker in brainvision.parse_markers(line[:-1]):
-                yield marker.position, body[:-1]
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What only a marker file has, and the events have not."""
+
+    kept: list[_Line]
+    torn: bytes
+    """What is no whole line, and lines beyond the end."""
+
+
+def _standing(text: bytes, entries: Iterable[LoggedMarker], end: int) -> _Standing:
+    """Return what the lines of a marker file hold beside the logged markers."""
+    logged = Counter(map(_body, entries))
+    kept, torn = [], []
+    for raw in text.splitlines(keepends=True):
+        line = _parsed(raw)
+        if line is None:
+            torn.append(raw)
+        elif _taken(logged, line[1]):
+            continue
+        elif line[0] <= end:
+            kept.append(line)
+        else:
+            torn.append(raw)
+    return _Standing(kept, b"".join(torn))
+
+
+def _parsed(raw: bytes) -> _Line | None:
+    """Return position and body of a marker's whole line."""
+    line = raw.decode("utf-8", "replace")
+    number, equals, body = line.partition("=")
+    if not (equals and number.startswith("Mk") and number[2:].isdecimal() and line.endswith("\n")):
+        return None
+    try:
+        return brainvision.parse_markers(line)[0].position, body[:-1]
+    except RecordingError:
+        return None
 
 
 def _taken(lines: Counter[str], body: str) -> bool:
@@ -175,7 +220,7 @@ def _taken(lines: Counter[str], body: str) -> bool:
     return lines[body] >= 0
 
 
-def _one_segment_each(lines: Sequence[tuple[int, str]]) -> list[str]:
+def _one_segment_each(lines: Sequence[_Line]) -> list[str]:
     """Return the bodies with one New Segment per position: the one that says most (its time)."""
     best: dict[int, str] = {}
     for position, body in lines:

@@ -90,7 +90,7 @@ def find_sessions(data_root: Path) -> list[SessionEntry]:
     """Return every session below a data root, those set aside included, oldest first."""
     found = []
     for path in data_root.glob(_DEPTH):
-        ref = _reference(path)
+        ref = reference_of(path)
         if ref and path.is_dir():
             found.append((ref.date, ref.sequence, path.name, _entry(path, ref)))
     return [item[-1] for item in sorted(found, key=lambda item: item[:-1])]
@@ -194,7 +194,8 @@ def _counted(folder: Path) -> int:
     return index.sample_count(np.frombuffer(last, index.RECORD))
 
 
-def _reference(path: Path) -> ExpRef | None:
+def reference_of(path: Path) -> ExpRef | None:
+    """Return the reference that the place of a rig's folder stands for, if it stands in one."""
     subject, date, number = path.parts[-4:-1]
     try:
         ref = ExpRef.parse(f"{date}_{number}_{subject}")

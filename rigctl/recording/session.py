@@ -20,6 +20,9 @@ from rigctl.recording.durable import read_document, replace, sync_folder, write_
 
 logger = getLogger(__name__)
 
+FORMAT = "rigctl session"
+VERSION = 1
+
 ABANDONED = "ABANDONED"
 
 
@@ -90,8 +93,8 @@ class SessionHeader(msgspec.Struct, frozen=True, kw_only=True):
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What `session.json` says."""
 
-    format: str = "rigctl session"
-    version: int = 1
+    format: str = FORMAT
+    version: int = VERSION
     reference: str
     rig: str
     state: str
@@ -150,11 +153,18 @@ class Session:
 
         Raises:
             SessionNotFound: there is none.
-            RecordingError: its `session.json` is damaged.
+            RecordingError: its `session.json` is damaged, or of a newer version.
         """
         if not (path / layout.SESSION).is_file():
             raise SessionNotFound(f"{path}: there is no {layout.SESSION} in it")
-        return cls(path, read_document(path / layout.SESSION, SessionRecord))
+        record = read_document(path / layout.SESSION, SessionRecord)
+        if (record.format, record.version) != (FORMAT, VERSION):
+            # Replacing it would lose what this version does not know of it.
+            raise RecordingError(
+                f"{path / layout.SESSION}: {record.format} {record.version} is not {FORMAT} "
+                f"{VERSION}; a newer rigctl may read it"
+            )
+        return cls(path, record)
 
     @property
     def is_sealed(self) -> bool:

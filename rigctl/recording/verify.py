@@ -14,11 +14,11 @@ import msgspec
 
 from rigctl.errors import RecordingError, SessionNotFound
 from rigctl.recording import layout
-from rigctl.recording.durable import read_document
+from rigctl.recording.durable import naming, read_document
 from rigctl.recording.events import read_events
 from rigctl.recording.manifest import Manifest, StreamTotals, file_digest, inventory
 from rigctl.recording.session import SessionRecord
-from rigctl.recording.verify_stream import StreamFindings, check_stream, data_sizes
+from rigctl.recording.verify_stream import StreamFindings, check_stream
 
 Progress = Callable[[int, int], None]
 """Told bytes done and bytes in all."""
@@ -63,8 +63,10 @@ def verify(path: Path, *, full: bool = False, progress: Progress | None = None) 
     """
     if not any((path / name).exists() for name in (layout.SESSION, layout.MANIFEST)):
         raise SessionNotFound(f"{path}: there is no session in it")
-    folders = layout.stream_folders(path)
-    count = _Count(sum(sum(data_sizes(folder).values()) for folder in folders), full, progress)
+    with naming(path):
+        folders = layout.stream_folders(path)
+        size = sum(sum(layout.data_sizes(folder).values()) for folder in folders)
+    count = _Count(size, full, progress)
     problems: list[str] = []
     record = _read_record(path / layout.SESSION, problems)
     findings = {folder.name: check_stream(folder, count.advance) for folder in folders}

@@ -41,7 +41,7 @@ def check_stream(folder: Path, advance: Advance) -> StreamFindings:
         advance: told the number of bytes after each piece of samples that was checked.
     """
     # A live recording writes samples before their record: sizes first, then the index.
-    sizes = data_sizes(folder)
+    sizes = layout.data_sizes(folder)
     try:
         header = layout.read_stream_header(folder)
         with naming(folder / layout.INDEX):
@@ -65,10 +65,16 @@ def check_stream(folder: Path, advance: Advance) -> StreamFindings:
     )
 
 
-def data_sizes(folder: Path) -> dict[str, int]:
-    """Return the sizes of a folder's files of samples, by name."""
-    files = (path for path in folder.iterdir() if layout.is_data_file(path.name))
-    return {path.name: path.stat().st_size for path in files}
+def payload_matches(file: IO[bytes], record: Any, frame_bytes: int) -> bool:
+    """Whether the samples of one sound index record are there and match its checksum."""
+    size = int(record["count"]) * frame_bytes
+    try:
+        if file.tell() != record["offset"]:
+            file.seek(int(record["offset"]))
+        payload = file.read(size)
+    except OSError:
+        return False  # the disk cannot read them
+    return len(payload) == size and zlib.crc32(payload) == record["payload_crc"]
 
 
 def _index_problems(walk: index.Walk) -> Iterator[str]:
@@ -88,7 +94,7 @@ def _size_problems(
     sound = walk.records[walk.sound]
     sizes = index.part_sizes(sound, header.frame_bytes)
     covered = {layout.part_name(header.data, part): size for part, size in sizes.items()}
-    now = data_sizes(folder)
+    now = layout.data_sizes(folder)
     for name in sorted({header.data, *covered, *before}):
         expected = covered.get(name, 0)
         if name not in now:
@@ -111,23 +117,12 @@ def _bad_payloads(
         try:
             with path.open("rb") as file:
                 for number in numbers:
-                    if not _matches(file, walk.records[number], header.frame_bytes, advance):
+                    record = walk.records[number]
+                    if not payload_matches(file, record, header.frame_bytes):
                         yield int(number)
+                    advance(int(record["count"]) * header.frame_bytes)
         except FileNotFoundError:
             yield from map(int, numbers)
-
-
-def _matches(file: IO[bytes], record: Any, frame_bytes: int, advance: Advance) -> bool:
-    """Whether the samples of one record are there and match its checksum."""
-    size = int(record["count"]) * frame_bytes
-    try:
-        if file.tell() != record["offset"]:
-            file.seek(int(record["offset"]))
-        payload = file.read(size)
-    except OSError:
-        return False  # the disk cannot read them
-    advance(size)
-    return len(payload) == size and zlib.crc32(payload) == record["payload_crc"]
 
 
 def _triplet_problems(folder: Path, header: layout.StreamHeader) -> Iterator[str]:

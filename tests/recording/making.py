@@ -1,10 +1,16 @@
 """Small sessions and streams for the tests of the recording."""
 
 import datetime
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from rigctl.blocks import Channel, Marker, StreamInfo
 from rigctl.messages import ExpRef
@@ -58,3 +64,38 @@ def record(session: Session, info: StreamInfo, blocks: int = 3, points: int = 4)
             writer.fill(2, counter=blocks, arrival_s=blocks)
             writer.append(frames(info, points, 9), counter=blocks + 1, arrival_s=blocks + 1)
     return writer
+
+
+def tree(path: Path) -> dict[str, bytes | None]:
+    """Return every file below a folder with what it holds; folders hold None."""
+    found = sorted(path.rglob("*"))
+    names = [item.relative_to(path).as_posix() for item in found]
+    contents = [None if item.is_dir() else item.read_bytes() for item in found]
+    return dict(zip(names, contents, strict=True))
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+@contextmanager
+def crash_at(step: int) -> Iterator[None]:
+    """Crash at a step that changes or syncs files, counted from 0; a write is done by half."""
+    steps = itertools.count()
+
+    def crashing(call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            if next(steps) == step:
+                if call is write:
+                    write(args[0], args[1][: len(args[1]) // 2])
+                raise Crash
+            return call(*args)
+
+        return run
+
+    write = os.write
+    names = ("write", "fsync", "ftruncate", "rename", "replace", "unlink")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.setattr(os, name, crashing(getattr(os, name)))
+        yield

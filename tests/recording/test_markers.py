@@ -18,6 +18,7 @@ from tests.recording.making import WHEN
 
 SEGMENT = LoggedMarker(0, "New Segment", when=WHEN)
 STIMULUS = LoggedMarker(5, "Stimulus", "S  1")
+END = 10
 
 
 def written(path: Path, *entries: LoggedMarker) -> Path:
@@ -41,13 +42,13 @@ def test_a_marker_comes_back_from_the_events(tmp_path: Path) -> None:
 def test_a_regenerated_file_is_the_same_as_the_live_one(tmp_path: Path) -> None:
     path = written(tmp_path, SEGMENT, STIMULUS)
     live = path.read_bytes()
-    regenerate(path, "data.eeg", [SEGMENT, STIMULUS])
+    regenerate(path, "data.eeg", [SEGMENT, STIMULUS], END)
     assert path.read_bytes() == live
 
 
 def test_markers_are_put_in_order_and_numbered(tmp_path: Path) -> None:
     path = written(tmp_path, STIMULUS, SEGMENT)
-    regenerate(path, "data.eeg", [SEGMENT, STIMULUS])
+    regenerate(path, "data.eeg", [SEGMENT, STIMULUS], END)
     assert [marker.position for marker in brainvision.read_markers(path)] == [0, 5]
     lines = path.read_text().splitlines()[-2:]
     assert [line.partition("=")[0] for line in lines] == ["Mk1", "Mk2"]
@@ -57,14 +58,14 @@ def test_a_line_that_a_kill_tore_is_made_whole(tmp_path: Path) -> None:
     path = written(tmp_path, SEGMENT, STIMULUS)
     whole = path.read_bytes()
     path.write_bytes(whole[:-4])
-    regenerate(path, "data.eeg", [SEGMENT, STIMULUS])
+    regenerate(path, "data.eeg", [SEGMENT, STIMULUS], END)
     assert path.read_bytes() == whole
 
 
 def test_what_only_the_file_has_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = written(tmp_path, SEGMENT, STIMULUS, STIMULUS, LoggedMarker(3, "Response", "R  1"))
     before = brainvision.read_markers(path)
-    regenerate(path, "data.eeg", [STIMULUS])
+    regenerate(path, "data.eeg", [STIMULUS], END)
     assert sorted(brainvision.read_markers(path), key=repr) == sorted(before, key=repr)
     assert "3 markers are not in the events" in caplog.text
     assert WHEN.strftime("%Y%m%d%H%M%S%f") in path.read_text()
@@ -74,6 +75,6 @@ def test_one_new_segment_stands_at_a_place_the_one_with_its_time(tmp_path: Path)
     path = written(tmp_path)
     source = LoggedMarker(0, "New Segment")
     later = LoggedMarker(9, "New Segment", when=WHEN + timedelta(seconds=1))
-    regenerate(path, "data.eeg", [source, SEGMENT, STIMULUS, later])
+    regenerate(path, "data.eeg", [source, SEGMENT, STIMULUS, later], END)
     assert [marker.position for marker in brainvision.read_markers(path)] == [0, 5, 9]
     assert path.read_text().count("20240101123015250000") == 1

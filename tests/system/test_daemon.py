@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -155,13 +156,23 @@ def test_a_killed_daemon_leaves_no_worker_and_an_intact_recording(tmp_path):
         watched = [os.pidfd_open(pid) for pid in workers.values()]
         daemons["eeg"].end(signal.SIGKILL)
         for fd in watched:  # readable when the process has ended
-            import select
-
             assert select.select([fd], [], [], 20)[0]
             os.close(fd)
     found = verify(session(tmp_path))
     assert (found.ok, found.sealed) == (True, False)
     assert found.streams["amp"].samples > 0
+    with (session(tmp_path) / "amp/data.eeg").open("ab") as data:
+        data.write(b"torn")
+    with served_rigs(tmp_path, eeg=RIG) as (lab, _):
+        back = until(lab, lambda r: r["rigs"]["eeg"]["conditions"])["rigs"]["eeg"]["conditions"][0]
+        assert back["condition"] == "RECOVERED"
+        assert "4 bytes set aside" in back["reason"]
+        assert rigctl("status", lab=lab).returncode == 0
+        again = verify(session(tmp_path), full=True)
+        assert (again.ok, again.sealed) == (True, True)
+        assert again.streams["amp"].samples == found.streams["amp"].samples
+        assert rigctl("start", "2024-01-01_2_subject", lab=lab).returncode == 0
+        assert report(lab)["rigs"]["eeg"]["conditions"] == []
 
 
 def test_a_rig_that_is_down_is_named_and_the_others_are_left_as_they_were(tmp_path):

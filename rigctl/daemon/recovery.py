@@ -1,0 +1,53 @@
+"""Sessions that a daemon before us left open: put in order and sealed.
+
+From: the data root, when the daemon starts.  To: `recording.recover`; what was found is told as the
+condition RECOVERED until the next session begins.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from rigctl.config import Rig
+from rigctl.errors import RecordingError
+from rigctl.recording.manifest import seal
+from rigctl.recording.recover import find_unsealed, recover
+from rigctl.recording.session import Session
+from rigctl.reports import Condition
+
+log = logging.getLogger(__name__)
+
+
+def find_left(rig: Rig) -> list[Path]:
+    """Return the rig's unsealed sessions; called before it can begin another one."""
+    try:
+        return find_unsealed(rig.data_root, rig.name)
+    except (RecordingError, OSError) as error:
+        log.error("sessions left open could not be looked for: %s", error)
+        return []
+
+
+async def recover_left(found: list[Path], tell: Callable[[Condition], None]) -> None:
+    """Recover and seal sessions, one after the other, beside all else.
+
+    Args:
+        found: what `find_left` returned.
+        tell: told what was found of each.
+    """
+    for path in found:
+        try:
+            tell(await asyncio.to_thread(_recover, path))
+        except RecordingError as error:
+            log.error("not recovered: %s", error)
+            tell(Condition("RECOVERED", "", f"{path} could not be put in order: {error}"))
+
+
+def _recover(path: Path) -> Condition:
+    found = recover(path)
+    seal(Session.open(path))
+    kept = ", ".join(f"{name}: {s.samples} samples kept" for name, s in found.streams.items())
+    torn = sum(s.torn_bytes for s in found.streams.values())
+    text = f"{path} was left open and is sealed now; {kept or 'no stream'}; {torn} bytes set aside"
+    log.warning("%s", text)
+    return Condition("RECOVERED", "", text)
