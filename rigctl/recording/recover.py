@@ -26,6 +26,7 @@ from rigctl.errors import RecordingError, SessionNotFound
 from rigctl.recording import aside, layout
 from rigctl.recording.durable import naming
 from rigctl.recording.events import parse_events, sound_size
+from rigctl.recording.layout import is_set_aside
 from rigctl.recording.reader import reference_of
 from rigctl.recording.recover_stream import Tear, find_tear, is_unfinished, mend
 from rigctl.recording.session import Episode, Session
@@ -110,7 +111,7 @@ class _Survey:
 
 
 def _is_closed(path: Path) -> bool:
-    return (path / layout.MANIFEST).exists() or layout.is_set_aside(path.name)
+    return (path / layout.MANIFEST).exists() or is_set_aside(path.name)
 
 
 def _open(path: Path) -> Session:
@@ -139,7 +140,7 @@ def _survey(path: Path) -> _Survey:
 def _empty_folders(path: Path) -> Iterator[Path]:
     """Yield the folders that a writer made, and came no further."""
     for folder in path.iterdir():
-        named = folder.name != layout.DERIVED and not layout.is_set_aside(folder.name)
+        named = folder.name != layout.DERIVED and not is_set_aside(folder.name)
         if named and folder.is_dir() and not any(folder.iterdir()):
             yield folder
 
@@ -190,10 +191,8 @@ def _tell(session: Session, recovery: Recovery) -> bool:
 def _details(recovery: Recovery) -> Iterator[tuple[str, str]]:
     """Yield for each source what was done."""
     for name, stream in recovery.streams.items():
-        text = f"{stream.samples} samples kept"
-        if layout.is_set_aside(name):
-            text = "its folder was never finished and is moved aside"
-        yield name, _with_torn(text, stream.torn_bytes)
+        kept = _with_torn(f"{stream.samples} samples kept", stream.torn_bytes)
+        yield name, "never finished, the folder is moved aside" if is_set_aside(name) else kept
     if recovery.events_torn_bytes:
         yield layout.EVENTS, _with_torn("all whole lines kept", recovery.events_torn_bytes)
 

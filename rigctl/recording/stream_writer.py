@@ -45,9 +45,13 @@ class StreamWriter:
         self.info: StreamInfo = header.info
         self._events = events
         self._frame_bytes = header.frame_bytes
-        self._data = AppendFile(folder / header.data, _bytes_ahead(self.info))
-        self._index = AppendFile(folder / layout.INDEX, _index_bytes_ahead(self.info))
-        self._markers = _marker_file(folder, self.info, header.data)
+        with ExitStack() as opened:
+            self._data = AppendFile(folder / header.data, _bytes_ahead(self.info))
+            opened.callback(self._data.close)
+            self._index = AppendFile(folder / layout.INDEX, _index_bytes_ahead(self.info))
+            opened.callback(self._index.close)
+            self._markers = _marker_file(folder, self.info, header.data)
+            opened.pop_all()
         self._crc = 0
         self._missing_before = 0
         self._lost_before = False

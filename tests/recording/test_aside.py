@@ -84,6 +84,17 @@ def test_a_crash_at_any_step_costs_nothing_and_is_made_good(tmp_path: Path) -> N
     assert step > 6
 
 
+def test_every_step_is_on_disk_before_the_next(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    for name in ("write", "fsync", "rename", "ftruncate"):
+        call = getattr(os, name)
+        monkeypatch.setattr(
+            os, name, lambda *args, name=name, call=call: (done.append(name), call(*args))[1]
+        )
+    cut(file)
+    assert done == ["write", "fsync", "rename", "fsync", "ftruncate", "fsync"]
+
+
 @pytest.mark.parametrize("call", ["write", "fsync", "rename"])
 def test_a_full_disk_changes_nothing(
     file: Path, monkeypatch: pytest.MonkeyPatch, call: str

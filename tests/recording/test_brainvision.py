@@ -241,3 +241,10 @@ def test_empty_data_file_has_no_samples(tmp_path):
     samples = brainvision.map_samples(path, brainvision.Header("data.eeg", None, INFO))
     assert samples.shape == (0, 3)
     assert not samples.flags.writeable
+
+
+@pytest.mark.parametrize("cut", range(1, len(",123,1,0\n")))
+def test_a_torn_position_is_not_taken_for_another_one(cut):
+    text = "Mk1=A,b,1,1,0\nMk2=A,b,123,1,0\n"
+    found = brainvision.parse_markers(text[: len(text) - cut])
+    assert found in ([Marker(0, "A", "b")], [Marker(0, "A", "b"), Marker(122, "A", "b")])

@@ -7,7 +7,7 @@ import pytest
 
 from rigctl.errors import RecordingError
 from rigctl.recording import durable, events
-from rigctl.recording.events import EventLog, NewEvent, parse_events, read_events
+from rigctl.recording.events import EventLog, NewEvent, parse_events, read_events, sound_size
 
 
 def test_an_event_is_one_line_with_its_times_and_value(tmp_path: Path) -> None:
@@ -104,6 +104,17 @@ def test_a_torn_last_line_is_told_and_spoils_no_later_event(tmp_path: Path) -> N
     with EventLog(path) as log:
         log.append("amp", "marker", "S  3")
     assert [event.value for event in read_events(path).events] == ["S  1", "S  3"]
+
+
+def test_the_sound_part_ends_behind_the_last_good_line(tmp_path: Path) -> None:
+    with EventLog(tmp_path / "events.jsonl") as log:
+        log.append_many(NewEvent("amp", "state", value) for value in range(3))
+    data = log.path.read_bytes()
+    second = data.index(b"\n", data.index(b"\n") + 1) + 1
+    assert sound_size(data) == len(data)
+    assert sound_size(data[:-1]) == sound_size(data[:-1] + b"\0\n\r") == second
+    assert sound_size(data[1:]) == len(data) - 1
+    assert sound_size(b"{}\n") == sound_size(b"") == 0
 
 
 def test_a_missing_line_shows(tmp_path: Path) -> None:

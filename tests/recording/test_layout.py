@@ -53,7 +53,13 @@ def test_only_folders_with_samples_or_their_description_are_streams(tmp_path: Pa
     assert [folder.name for folder in layout.stream_folders(tmp_path)] == ["amp"]
 
 
-@pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "derived", "a b", "x" * 101])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "..", ".hidden", "a/b", "derived", "a b", "x" * 101),
+        *("amp.torn", "amp.torn-2", "amp.abandoned-1"),
+    ],
+)
 def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(RecordingError, match="cannot be a stream's name"):
         layout.next_stream_folder(tmp_path, name)
@@ -64,3 +70,12 @@ def test_parts_are_numbered_from_the_second() -> None:
     assert layout.part_name("data.eeg", 2) == "data_0002.eeg"
     assert layout.is_data_file("amp/data_0002.eeg")
     assert not layout.is_data_file("amp/data.torn")
+    names = ("data.eeg", "data_0002.bin", "data_12345.eeg", "data.torn", "data_2.eeg")
+    assert list(map(layout.part_number, names)) == [1, 2, 12345, None, None]
+
+
+def test_a_folder_that_was_moved_aside_is_no_stream(tmp_path: Path) -> None:
+    for name in ("amp", "amp.torn", "amp.torn-2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / layout.STREAM).touch()
+    assert [folder.name for folder in layout.stream_folders(tmp_path)] == ["amp"]

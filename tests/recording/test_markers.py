@@ -78,3 +78,20 @@ def test_one_new_segment_stands_at_a_place_the_one_with_its_time(tmp_path: Path)
     regenerate(path, "data.eeg", [source, SEGMENT, STIMULUS, later], END)
     assert [marker.position for marker in brainvision.read_markers(path)] == [0, 5, 9]
     assert path.read_text().count("20240101123015250000") == 1
+
+
+def test_a_marker_beyond_the_end_stays_in_the_events(tmp_path: Path) -> None:
+    path = written(tmp_path, SEGMENT, STIMULUS)
+    assert regenerate(path, "data.eeg", [SEGMENT, STIMULUS], 4)
+    assert [marker.position for marker in brainvision.read_markers(path)] == [0]
+    assert [file.name for file in tmp_path.iterdir()] == ["data.vmrk"]
+    assert not regenerate(path, "data.eeg", [SEGMENT, STIMULUS], 4)
+
+
+def test_what_cannot_be_taken_over_is_moved_aside(tmp_path: Path) -> None:
+    path = written(tmp_path, SEGMENT)
+    lines = b"Mk2=Stimulus,x,y,1,0\n\x00\x00\nMk3=Stimulus,far,99,1,0\nMk4=Stim"
+    path.write_bytes(path.read_bytes() + lines)
+    regenerate(path, "data.eeg", [SEGMENT], END)
+    assert (tmp_path / "data.vmrk.torn").read_bytes() == lines
+    assert [marker.position for marker in brainvision.read_markers(path)] == [0]

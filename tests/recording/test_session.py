@@ -9,6 +9,7 @@ import pytest
 from rigctl.errors import RecordingError, SessionExists, SessionNotFound
 from rigctl.messages import ExpRef
 from rigctl.recording import layout
+from rigctl.recording.checked import encode_document
 from rigctl.recording.manifest import seal
 from rigctl.recording.session import ClockOffset, Episode, Session, Window, config_hash, set_aside
 from tests.recording import making
@@ -147,3 +148,11 @@ def test_references_of_the_same_day_do_not_meet(tmp_path: Path) -> None:
     assert (
         making.make_session(tmp_path, ref=one).path != making.make_session(tmp_path, ref=two).path
     )
+
+
+def test_a_session_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    session = making.make_session(tmp_path)
+    newer = msgspec.structs.replace(session.record, version=2)
+    (session.path / layout.SESSION).write_bytes(encode_document(newer))
+    with pytest.raises(RecordingError, match="rigctl session 2 is not rigctl session 1"):
+        Session.open(session.path)

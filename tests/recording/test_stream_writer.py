@@ -315,3 +315,24 @@ def test_any_sequence_of_steps_is_read_as_it_was_written(
     if info.is_signal:
         marks = [marker.position for marker in read.markers if marker.type == "Stimulus"]
         assert marks == [count for step, count in steps if step == "mark"]
+
+
+@pytest.mark.parametrize("failing", ["data.idx", "data.vmrk"])
+def test_a_stream_that_cannot_be_created_leaves_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    opening, opened = os.open, set()
+
+    def open_or_fail(path: Path, *args: int) -> int:
+        if str(path).endswith(failing):
+            raise OSError(28, "No space left on device")
+        opened.add(fd := opening(path, *args))
+        return fd
+
+    monkeypatch.setattr("os.open", open_or_fail)
+    with pytest.raises(RecordingError, match=f"{failing}: No space left"):
+        create(tmp_path / "amp", making.signal())
+    monkeypatch.undo()
+    for fd in opened:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
