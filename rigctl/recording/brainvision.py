@@ -14,7 +14,6 @@ A comma in a text is written as ``\1``.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +27,14 @@ import numpy.typing as npt
 
 from rigctl.blocks import Channel, Marker, StreamInfo
 from rigctl.errors import RecordingError
+from rigctl.recording.brainvision_text import (
+    LINE_END,
+    field,
+    one_line,
+    read_text,
+    sections_of,
+    unescaped,
+)
 
 _FORMATS = {"int16": "INT_16", "float32": "IEEE_FLOAT_32"}
 _DTYPES = {name: dtype for dtype, name in _FORMATS.items()}
@@ -39,11 +46,6 @@ _MARKER_FIELDS = 5
 
 _FIRST_LINE = re.compile(r"Brain ?Vision.*\bHeader File,? Version \d", re.IGNORECASE)
 _MARKER_LINE = re.compile(r"Mk\d+=(.*)", re.IGNORECASE)
-_SECTION = re.compile(r"\[(.+)\]")
-_CODEPAGE_UTF8 = re.compile(rb"^\s*Codepage\s*=\s*UTF-?8\b", re.IGNORECASE | re.MULTILINE)
-_LINE_END = re.compile(r"\r\n|\r|\n")
-
-_Sections = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def format_header(info: StreamInfo, data_file: str, marker_file: str) -> str:
     return (
         "Brain Vision Data Exchange Header File Version 1.0\n\n"
         "[Common Infos]\nCodepage=UTF-8\n"
-        f"DataFile={_one_line(data_file)}\nMarkerFile={_one_line(marker_file)}\n"
+        f"DataFile={one_line(data_file)}\nMarkerFile={one_line(marker_file)}\n"
         "DataFormat=BINARY\nDataOrientation=MULTIPLEXED\n"
         f"NumberOfChannels={len(info.channels)}\n"
         f"; microseconds\nSamplingInterval={format_interval_us(info.rate_hz)}\n\n"
@@ -107,7 +109,7 @@ def parse_header(text: str) -> Header:
     """
     if not _FIRST_LINE.match(text.lstrip("\ufeff")):
         raise RecordingError("not a BrainVision header file: its first line does not say so")
-    sections = _sections(text)
+    sections = sections_of(text)
     common = sections.get("common infos", {})
     info = StreamInfo(
         dtype=_dtype(common, sections.get("binary infos", {})),
@@ -127,7 +129,7 @@ def read_header(path: Path) -> Header:
         RecordingError: naming the file, as `parse_header`, or the file cannot be read.
     """
     try:
-        header = parse_header(_read_text(path))
+        header = parse_header(read_text(path))
     except RecordingError as error:
         raise RecordingError(f"{path}: {error}") from error
     marker_file = header.marker_file and header.marker_file.replace("$b", path.stem)
@@ -139,7 +141,7 @@ def format_marker_head(data_file: str) -> str:
     """Return what a marker file begins with; lines of `format_marker` follow."""
     return (
         "Brain Vision Data Exchange Marker File, Version 1.0\n\n"
-        f"[Common Infos]\nCodepage=UTF-8\nDataFile={_one_line(data_file)}\n\n"
+        f"[Common Infos]\nCodepage=UTF-8\nDataFile={one_line(data_file)}\n\n"
         "[Marker Infos]\n"
         "; Mk<number>=<type>,<description>,<position>,<points>,<channel, 0: all>[,<date>]\n"
     )
@@ -154,8 +156,8 @@ def format_marker(number: int, marker: Marker, when: datetime | None = None) -> 
         when: the wall clock, for ``New Segment``; its zone is not written, as the format has none.
     """
     fields = [
-        _field(marker.type),
-        _field(marker.description),
+        field(marker.type),
+        field(marker.description),
         str(max(marker.position, 0) + 1),
         str(max(marker.points, 0)),
         str(max(marker.channel, -1) + 1),
@@ -171,7 +173,7 @@ def parse_markers(text: str) -> list[Marker]:
     Raises:
         RecordingError: a line that is no marker, with its number.
     """
-    lines = _LINE_END.split(text)
+    lines = LINE_END.split(text)
     markers = []
     for number, line in enumerate(lines, start=1):
         match = _MARKER_LINE.match(line)
@@ -194,7 +196,7 @@ def read_markers(path: Path) -> list[Marker]:
         RecordingError: naming the file, as `parse_markers`, or the file cannot be read.
     """
     try:
-        return parse_markers(_read_text(path))
+        return parse_markers(read_text(path))
     except RecordingError as error:
         raise RecordingError(f"{path}: {error}") from error
 
@@ -221,32 +223,6 @@ def map_samples(path: Path, header: Header) -> npt.NDArray[Any]:
     nothing = np.empty((0, *info.shape), info.numpy_dtype)
     nothing.flags.writeable = False
     return nothing
-
-
-def _read_text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise RecordingError(f"it cannot be read: {error.strerror}") from error
-    if _CODEPAGE_UTF8.search(raw):
-        return raw.decode("utf-8-sig", errors="replace")
-    return raw.decode("latin-1")
-
-
-def _sections(text: str) -> _Sections:
-    """Return ``key=value`` lines by section; names and keys in lower case, the first one counts."""
-    sections: dict[str, dict[str, str]] = {}
-    current: dict[str, str] = {}
-    for raw in _LINE_END.split(text):
-        line = raw.strip()
-        match = _SECTION.fullmatch(line)
-        if match:
-            current = sections.setdefault(match[1].strip().lower(), {})
-        elif not line.startswith(";"):
-            key, equals, value = line.partition("=")
-            if equals:
-                current.setdefault(key.strip().lower(), value.strip())
-    return sections
 
 
 def _dtype(common: Mapping[str, str], binary: Mapping[str, str]) -> str:
@@ -286,7 +262,7 @@ def _channels(entries: Mapping[str, str], count: int) -> tuple[Channel, ...]:
 
 
 def _channel(number: int, entry: str) -> Channel:
-    fields = [_unescaped(field.strip()) for field in entry.split(",")]
+    fields = [unescaped(field.strip()) for field in entry.split(",")]
     name, _reference, resolution, unit = (fields + [""] * 4)[:4]
     try:
         return Channel(name or f"Ch{number}", unit or "µV", float(resolution or 1.0))
@@ -295,32 +271,15 @@ def _channel(number: int, entry: str) -> Channel:
 
 
 def _channel_fields(channel: Channel) -> str:
-    name, unit = _field(channel.name).strip(), _field(channel.unit).strip()
+    name, unit = field(channel.name).strip(), field(channel.unit).strip()
     return f"{name},,{float(channel.resolution)!r},{unit}"
 
 
 def _marker(fields: list[str]) -> Marker:
     return Marker(
-        type=_unescaped(fields[0]),
-        description=_unescaped(fields[1]),
+        type=unescaped(fields[0]),
+        description=unescaped(fields[1]),
         position=int(fields[2]) - 1,
         points=int(fields[3] or 1) if len(fields) > 3 else 1,
         channel=int(fields[4] or 0) - 1 if len(fields) > 4 else -1,
     )
-
-
-def _field(text: str) -> str:
-    return _one_line(text).replace(",", "\\1")
-
-
-def _unescaped(text: str) -> str:
-    return text.replace("\\1", ",")
-
-
-def _one_line(text: str) -> str:
-    """Return the text without what would end its line or could not be encoded."""
-    return "".join(_REPLACEMENTS.get(unicodedata.category(char), char) for char in text)
-
-
-_REPLACEMENTS = {"Cc": " ", "Zl": " ", "Zp": " ", "Cs": "\ufffd"}
-"""By Unicode category: control characters, line and paragraph separators, lone surrogates."""

@@ -89,8 +89,9 @@ class StreamWriter:
             folder.mkdir()
         write_new(folder / layout.STREAM, encode_document(header))
         if info.is_signal:
-            text = brainvision.format_header(info, header.data, _beside(header.data, "vmrk"))
-            write_new(folder / _beside(header.data, "vhdr"), text.encode())
+            markers = Path(header.data).with_suffix(".vmrk").name
+            text = brainvision.format_header(info, header.data, markers)
+            write_new((folder / header.data).with_suffix(".vhdr"), text.encode())
         writer = cls(folder, header, events)
         with writing(folder):
             sync_folder(folder)
@@ -278,12 +279,8 @@ class StreamWriter:
                     files.callback(file.close)
 
 
-def _beside(data: str, extension: str) -> str:
-    return f"{data.rpartition('.')[0]}.{extension}"
-
-
 def _marker_file(folder: Path, info: StreamInfo, data: str) -> MarkerFile | None:
-    return MarkerFile(folder / _beside(data, "vmrk"), data) if info.is_signal else None
+    return MarkerFile((folder / data).with_suffix(".vmrk"), data) if info.is_signal else None
 
 
 def _bytes_ahead(info: StreamInfo) -> int:
