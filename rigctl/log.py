@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
+import msgspec
+
 _OURS = logging.getLogger("rigctl")
 
 
@@ -81,16 +83,31 @@ def remove(handler: logging.Handler) -> None:
 
 
 def relay(line: str, peer: str) -> None:
-    """Log a line that a worker process wrote, JSON or not, under its own level and text."""
+    """Log a line that a worker process wrote, ours or not, under its own level and text."""
+    said = _said(line)
+    text = f"{said.text}\n{said.traceback}" if said.traceback else said.text
+    number = logging.getLevelNamesMapping().get(said.level.upper(), logging.WARNING)
+    logging.getLogger(said.logger).log(number, "%s", text, extra={"peer": peer})
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """What a worker's line says."""
+
+    level: str
+    logger: str
+    text: str
+    traceback: str = ""
+
+
+def _said(line: str) -> _Said:
+    """Read a line; whatever our log has not written is a warning, such as what a driver prints."""
     try:
-        said = json.loads(line)
-        name, level, text = said["logger"], said["level"].upper(), said["text"]
-        if trace := said.get("traceback"):
-            text = f"{text}\n{trace}"
-    except (ValueError, KeyError, TypeError, AttributeError):
-        name, level, text = "rigctl.peers", "WARNING", line
-    number = logging.getLevelNamesMapping().get(level, logging.WARNING)
-    logging.getLogger(name).log(number, "%s", text, extra={"peer": peer})
+        said = msgspec.json.decode(line, type=_Said)
+    except (ValueError, RecursionError):
+        said = None
+    if said and f"{said.logger}.".startswith("rigctl."):
+        return said
+    return _Said("WARNING", "rigctl.peers", line)
 
 
 def _utc(seconds: float) -> str:

@@ -5,6 +5,7 @@ From: ``service: path.py:Class`` in a rig file.  To: the daemon.
 
 import importlib.util
 import inspect
+import sys
 from pathlib import Path
 
 from rigctl.config import Rig
@@ -41,8 +42,10 @@ def _find(rig: Rig, file: str) -> Path:
 
 def _load(rig: Rig, path: Path, name: str) -> type[Service]:
     spec = importlib.util.spec_from_file_location(f"rigctl_service_{path.stem}", path)
-    assert spec and spec.loader
+    if spec is None or spec.loader is None:
+        raise _error(rig, f"{path} is no Python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look their module up
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # as above

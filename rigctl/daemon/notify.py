@@ -30,4 +30,4 @@ def watchdog_interval_s() -> float | None:
     limit, pid = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
     if not limit.isdigit() or (pid and pid != str(os.getpid())):
         return None
-    return int(limit) / 2e6
+    return int(limit) / 2e6 or None

@@ -43,7 +43,12 @@ class Worker:
 
     @classmethod
     async def start(cls, module: str, name: str, setup: Order) -> "Worker":
-        """Start a module as a worker and give it its first order.
+        """Start a worker and give it its first order.
+
+        Args:
+            module: where its `main` is, such as ``rigctl.peers.recorder``.
+            name: what it is called in the log.
+            setup: the order.
 
         Raises:
             OSError: it cannot be started.
@@ -52,7 +57,8 @@ class Worker:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            module,
+            __package__,
+            module.rpartition(".")[2],
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

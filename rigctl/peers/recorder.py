@@ -137,7 +137,3 @@ def main() -> int:
         # The daemon is gone or has no more use for us: what has arrived is put in order first.
         recorder.finish()
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -142,7 +142,3 @@ def main() -> int:
 
 def _told(error: BaseException) -> str:
     return str(error) if isinstance(error, RigctlError) else f"{type(error).__name__}: {error}"
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -89,11 +89,11 @@ def until(lab: Path, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
 
 
 def children(pid: int) -> dict[str, int]:
-    """Return the worker processes of a daemon: module name -> process id."""
+    """Return the worker processes of a daemon: ``source`` or ``recorder`` -> process id."""
     found = {}
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-        found[command[2].decode()] = int(child)
+        found[command[3].decode()] = int(child)
     return found
 
 

@@ -113,7 +113,7 @@ def test_a_signal_stops_and_seals_the_recording(tmp_path, number):
     with served_rigs(tmp_path, eeg=RIG) as (lab, daemons):
         assert rigctl("start", REF, lab=lab).returncode == 0
         workers = children(daemons["eeg"].process.pid)
-        assert workers.keys() == {"rigctl.peers.source", "rigctl.peers.recorder"}
+        assert workers.keys() == {"source", "recorder"}
         assert daemons["eeg"].end(number) == 0
     found = verify(session(tmp_path), full=True)
     assert (found.ok, found.sealed, found.problems) == (True, True, [])
@@ -123,7 +123,7 @@ def test_a_signal_stops_and_seals_the_recording(tmp_path, number):
 def test_a_killed_source_is_shown_and_comes_back_in_a_new_segment(tmp_path):
     with served_rigs(tmp_path, eeg=RIG) as (lab, daemons):
         assert rigctl("start", REF, lab=lab).returncode == 0
-        os.kill(children(daemons["eeg"].process.pid)["rigctl.peers.source"], signal.SIGKILL)
+        os.kill(children(daemons["eeg"].process.pid)["source"], signal.SIGKILL)
         lost = until(lab, lambda r: r["rigs"]["eeg"]["conditions"])
         assert lost["rigs"]["eeg"]["conditions"][0]["condition"] == "DEGRADED"
         assert "exit code -9" in lost["rigs"]["eeg"]["conditions"][0]["reason"]
@@ -141,7 +141,7 @@ def test_a_killed_source_is_shown_and_comes_back_in_a_new_segment(tmp_path):
 def test_a_killed_recorder_is_shown_and_never_called_recording(tmp_path):
     with served_rigs(tmp_path, eeg=RIG) as (lab, daemons):
         assert rigctl("start", REF, lab=lab).returncode == 0
-        os.kill(children(daemons["eeg"].process.pid)["rigctl.peers.recorder"], signal.SIGKILL)
+        os.kill(children(daemons["eeg"].process.pid)["recorder"], signal.SIGKILL)
         lost = until(lab, lambda r: r["rigs"]["eeg"]["conditions"])
         assert "recorder process ended by itself" in lost["rigs"]["eeg"]["conditions"][0]["reason"]
         assert rigctl("status", lab=lab).returncode == 1

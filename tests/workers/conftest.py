@@ -1,12 +1,17 @@
-"""A session, and a track that records into it from rings of the test."""
+"""A session, a track that records into it from rings of the test, and worker processes."""
 
+import asyncio
+import logging
+import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from rigctl.blocks import StreamInfo
+from rigctl.peers.orders import Order, RecorderSetup, SourceSetup
 from rigctl.peers.track import Track
 from rigctl.recording.events import EventLog
 from rigctl.recording.layout import EVENTS
@@ -14,8 +19,13 @@ from rigctl.recording.manifest import seal
 from rigctl.recording.reader import StreamReader, open_stream
 from rigctl.recording.session import Session
 from rigctl.recording.verify import verify
+from rigctl.streams import sweep
 from tests.recording.making import make_session
+from tests.workers.listening import Listener
 from tests.workers.making import Feed
+
+_ROOT = Path(__file__).parents[2]
+_DRIVERS = ("Chatty", "Changing", "Failing", "Leaving", "Stuck")
 
 Feeds = Callable[..., Feed]
 
@@ -96,3 +106,49 @@ def deck(session: Session) -> Iterator[Deck]:
         made.track.finish()
         made.track.join()
     made.events.close()
+
+
+class Workers:
+    """Starts worker processes; none outlives its test."""
+
+    def __init__(self) -> None:
+        self.started: list[Listener] = []
+
+    async def source(
+        self,
+        device: str,
+        *,
+        ring_s: float = 10.0,
+        stream: str = "amp",
+        rig: str = "eeg",
+        **own: object,
+    ) -> Listener:
+        setup = SourceSetup(rig, stream, device, dict(own), ring_s)
+        return await self._start("source", f"source {stream}", setup)
+
+    async def recorder(self, flush_s: float = 0.05) -> Listener:
+        return await self._start("recorder", "recorder", RecorderSetup("eeg", flush_s))
+
+    async def _start(self, module: str, name: str, setup: Order) -> Listener:
+        self.started.append(await Listener.start(module, name, setup))
+        return self.started[-1]
+
+
+@pytest_asyncio.fixture
+async def workers(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Workers]:
+    caplog.set_level(logging.DEBUG, "rigctl")
+    made = Workers()
+    yield made
+    await asyncio.gather(*(listener.stop() for listener in made.started))
+    sweep()
+
+
+@pytest.fixture
+def drivers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the devices of `drivers` known to worker processes, as an installed package is."""
+    package = tmp_path / "site/lab_drivers-1.0.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: lab-drivers\nVersion: 1.0\n")
+    points = [f"{name.lower()} = tests.workers.drivers:{name}" for name in _DRIVERS]
+    (package / "entry_points.txt").write_text("\n".join(["[rigctl.devices]", *points, ""]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(package.parent), str(_ROOT)]))
