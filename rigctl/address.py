@@ -14,6 +14,7 @@ SCHEMES = {"udp": "udp", "tcp": "tcp", "ws": "tcp"}
 """What may stand before ``://``, and what it means (``ws`` is the predecessor's name for TCP)."""
 
 _URI = re.compile(r"(?:(?P<scheme>[A-Za-z]+)://)?(?P<rest>[^/?#\s]+)/?")
+_PORT = re.compile(r"[0-9]{1,5}")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
 
@@ -44,7 +45,7 @@ class Address:
         scheme = SCHEMES.get((match["scheme"] or "udp").lower())
         if scheme is None:
             raise ValueError(f"{text!r}: no transport {match['scheme']!r}; use udp or tcp")
-        host, port = _split(match["rest"])
+        host, port = _split(text, match["rest"])
         return cls(scheme, _checked_host(text, host), _checked_port(text, port, any_port))
 
     @property
@@ -62,20 +63,28 @@ class Address:
         return f"{self.scheme}://{host}:{self.port}"
 
 
-def _split(text: str) -> tuple[str, str]:
+def _split(text: str, rest: str) -> tuple[str, str]:
     """Part the host from the port; an IPv6 address may stand in brackets or bare."""
-    if text.startswith("["):
-        host, _, tail = text[1:].partition("]")
-        return host, tail.removeprefix(":")
-    if text.count(":") > 1:
-        return text, ""
-    host, _, port = text.partition(":")
+    if rest.startswith("["):
+        return _split_brackets(text, rest)
+    if rest.count(":") > 1:
+        return rest, ""
+    host, _, port = rest.partition(":")
     return host, port
+
+
+def _split_brackets(text: str, rest: str) -> tuple[str, str]:
+    host, bracket, tail = rest[1:].partition("]")
+    if not bracket or ":" not in host:
+        raise ValueError(f"{text!r}: brackets stand around an IPv6 address, as in [::1]:4000")
+    if tail and not tail.startswith(":"):
+        raise ValueError(f"{text!r}: ':' and a port between 1 and 65535 may follow ']'")
+    return host, tail.removeprefix(":")
 
 
 def _checked_host(text: str, host: str) -> str:
     try:
-        return str(ipaddress.ip_address(host.partition("%")[0])) + "".join(host.partition("%")[1:])
+        return str(ipaddress.ip_address(host))  # with its zone, where it has one
     except ValueError:
         pass
     labels = host.removesuffix(".").split(".")
@@ -85,7 +94,7 @@ def _checked_host(text: str, host: str) -> str:
 
 
 def _checked_port(text: str, port: str, any_port: bool) -> int:
-    number = int(port) if port.isascii() and port.isdigit() else -1
+    number = int(port) if _PORT.fullmatch(port) else -1
     if not port:
         number = DEFAULT_PORT
     if not (0 if any_port else 1) <= number <= 65535:

@@ -4,6 +4,7 @@ From: `logging.getLogger(__name__)` everywhere.  To: standard error, a session's
 handlers are set by the command line and by worker processes alone.
 """
 
+import contextlib
 import datetime
 import json
 import logging
@@ -70,16 +71,24 @@ def add_file(path: Path) -> logging.Handler:
     Raises:
         OSError: it cannot be opened.
     """
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _QuietFile(path, encoding="utf-8")
     handler.setFormatter(JsonFormatter())
     _OURS.addHandler(handler)
     return handler
 
 
+class _QuietFile(logging.FileHandler):
+    """A file that may fail, such as on a full disk: what it misses is on standard error too."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Say nothing: every line of the log would bring a traceback."""
+
+
 def remove(handler: logging.Handler) -> None:
     """Close what `add_file` opened."""
     _OURS.removeHandler(handler)
-    handler.close()
+    with contextlib.suppress(OSError):  # what it still held did not fit the disk
+        handler.close()
 
 
 def relay(line: str, peer: str) -> None:

@@ -19,6 +19,8 @@ class StreamReport(msgspec.Struct, frozen=True, kw_only=True):
     """What is the case with its device, for people."""
     lost: bool
     """Whether a device or connection that was there is gone."""
+    flowing: bool
+    """Whether samples come."""
     channels: int
     rate_hz: float
     """Nominal; 0 before the stream has begun."""
@@ -35,6 +37,8 @@ class StreamReport(msgspec.Struct, frozen=True, kw_only=True):
     gaps: int
     missing_samples: int
     overruns: int
+    durable_age_s: float | None = None
+    """Since the last sample became safe on disk; None outside a session."""
     failure: str
     """Why not all is recorded; empty while all is well."""
 
@@ -58,6 +62,8 @@ class ClockReport(msgspec.Struct, frozen=True):
 class RigReport(msgspec.Struct, frozen=True, kw_only=True):
     """One rig."""
 
+    name: str = ""
+    """What the rig calls itself."""
     uri: str = ""
     reachable: bool = False
     required: bool = True

@@ -6,6 +6,7 @@ From: people, scripts.  To: `controller.desk`.
 import asyncio
 import sys
 import time
+from collections.abc import Awaitable, Callable
 
 import click
 import msgspec
@@ -13,40 +14,18 @@ from rich.console import Group
 from rich.live import Live
 
 from rigctl.cli.desk import busy, err, lab_command, out, with_desk
-from rigctl.cli.exits import FAILED, OK, UNREACHABLE
+from rigctl.cli.exits import UNREACHABLE
+from rigctl.cli.interrupts import on_interrupt
+from rigctl.cli.outcome import Outcome, as_text, code_of, finish, show, start_failure
+from rigctl.cli.starting import start_unless
 from rigctl.cli.tables import notes, rigs_table
 from rigctl.config.units import seconds as parse_seconds
 from rigctl.controller import Desk
-from rigctl.errors import ConfigError
+from rigctl.errors import ConfigError, RigctlError
 from rigctl.messages import ExpRef, Json
 from rigctl.reports import LabReport
 
 _REFRESH_S = 1.0
-
-
-def show(report: LabReport, as_json: bool) -> None:
-    """Print a lab's report."""
-    if as_json:
-        click.echo(as_text(report, indent=2))
-        return
-    out.print(rigs_table(report))
-    for line in notes(report):
-        out.print(line)
-
-
-def as_text(report: LabReport, indent: int = 0) -> str:
-    """Return a report as JSON."""
-    text = msgspec.json.encode(report)
-    return (msgspec.json.format(text, indent=indent) if indent else text).decode()
-
-
-def code_of(report: LabReport) -> int:
-    """Return the exit code that a report means."""
-    rigs = report.rigs.values()
-    if any(rig.required and not rig.reachable for rig in rigs):
-        return UNREACHABLE
-    degraded = any(c.condition == "DEGRADED" for rig in rigs for c in rig.conditions)
-    return FAILED if degraded else OK
 
 
 @click.command()
@@ -59,13 +38,14 @@ def start(exp_ref: str, lab_file: str | None, as_json: bool) -> None:
     """
     reference = ExpRef.parse(exp_ref)
 
-    async def act(desk: Desk) -> LabReport:
-        with busy(f"starting {reference} on {', '.join(desk.lab.rigs)} ..."):
-            return await desk.start(reference)
+    async def act(desk: Desk) -> Outcome:
+        with on_interrupt() as interrupt:
+            report = await start_unless(interrupt, desk, reference)
+            if report is None:
+                return Outcome(await desk.report(), code=interrupt.exit_code)
+        return Outcome(report, start_failure(report, reference))
 
-    report = with_desk(lab_file, act)
-    show(report, as_json)
-    sys.exit(code_of(report))
+    finish(with_desk(lab_file, act), as_json)
 
 
 @click.command()
@@ -73,28 +53,16 @@ def start(exp_ref: str, lab_file: str | None, as_json: bool) -> None:
 @lab_command
 def stop(immediately: bool, lab_file: str | None, as_json: bool) -> None:
     """Stop the recording on every rig, the last one first."""
-
-    async def act(desk: Desk) -> LabReport:
-        with busy("stopping ..."):
-            await desk.stop(immediately=immediately)
-        return await desk.report()
-
-    report = with_desk(lab_file, act)
-    show(report, as_json)
-    sys.exit(code_of(report))
+    finish(
+        _done("stopping ...", lab_file, lambda desk: desk.stop(immediately=immediately)), as_json
+    )
 
 
 @click.command()
 @lab_command
 def cleanup(lab_file: str | None, as_json: bool) -> None:
     """Release devices and seal the session on every rig."""
-
-    async def act(desk: Desk) -> LabReport:
-        with busy("cleaning up ..."):
-            await desk.cleanup()
-        return await desk.report()
-
-    show(with_desk(lab_file, act), as_json)
+    finish(_done("cleaning up ...", lab_file, Desk.cleanup), as_json)
 
 
 @click.command()
@@ -103,13 +71,7 @@ def cleanup(lab_file: str | None, as_json: bool) -> None:
 def init(exp_ref: str | None, lab_file: str | None, as_json: bool) -> None:
     """Have every rig open its sources; samples flow into their rings from now on."""
     reference = ExpRef.parse(exp_ref) if exp_ref else None
-
-    async def act(desk: Desk) -> LabReport:
-        with busy("initialising ..."):
-            await desk.init(reference)
-        return await desk.report()
-
-    show(with_desk(lab_file, act), as_json)
+    finish(_done("initialising ...", lab_file, lambda desk: desk.init(reference)), as_json)
 
 
 @click.command()
@@ -142,6 +104,21 @@ def info(lab_file: str | None, as_json: bool) -> None:
             out.print(f"[bold]{name}[/]")
             _print_facts(msgspec.to_builtins(rig), 1)
     sys.exit(code_of(report))
+
+
+def _done(text: str, lab_file: str | None, command: Callable[[Desk], Awaitable[object]]) -> Outcome:
+    """Tell the rigs something and return how they are then, also when some have failed."""
+
+    async def act(desk: Desk) -> Outcome:
+        error = None
+        try:
+            with busy(text):
+                await command(desk)
+        except RigctlError as failed:
+            error = failed
+        return Outcome(await desk.report(), error)
+
+    return with_desk(lab_file, act)
 
 
 def _patience(text: str | None) -> float:

@@ -6,6 +6,7 @@ From: every command.  To: the shell.
     1  a rig failed or refused, a recording is not intact
     2  usage or configuration
     3  a rig cannot be reached
+    130, 143  ended by ^C, SIGTERM
 """
 
 import functools
@@ -15,6 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from rigctl.cli.interrupts import INTERRUPTED
 from rigctl.errors import (
     BadReference,
     ConfigError,
@@ -57,5 +59,7 @@ def told(command: F) -> F:
             fail(str(error), exit_code(error))
         except BrokenPipeError:
             sys.exit(OK)  # whoever read our output has seen enough
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
 
     return call  # type: ignore[return-value]

@@ -7,21 +7,21 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable
 
 import click
 from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from rigctl.cli.control import code_of, show
 from rigctl.cli.desk import busy, err, lab_command, with_desk
-from rigctl.cli.interrupts import on_interrupt
+from rigctl.cli.interrupts import Interrupt, on_interrupt
+from rigctl.cli.outcome import Outcome, finish, merged, start_failure
+from rigctl.cli.starting import start_unless
 from rigctl.cli.tables import notes, rigs_table
 from rigctl.config.units import seconds as parse_seconds
 from rigctl.controller import Desk
-from rigctl.errors import ConfigError
+from rigctl.errors import ConfigError, RigctlError
 from rigctl.messages import ExpRef
 from rigctl.reports import LabReport
 
@@ -45,56 +45,53 @@ def run(exp_ref: str, duration: str | None, lab_file: str | None, as_json: bool)
     except ValueError as error:
         raise ConfigError("", "--for", str(error)) from None
 
-    async def act(desk: Desk) -> LabReport:
-        return await _session(desk, reference, duration_s)
+    async def act(desk: Desk) -> Outcome:
+        with on_interrupt() as interrupt:
+            return await _session(desk, reference, duration_s, interrupt)
 
-    report = with_desk(lab_file, act)
-    show(report, as_json)
-    sys.exit(code_of(report))
+    finish(with_desk(lab_file, act), as_json)
 
 
-async def _session(desk: Desk, reference: ExpRef, duration_s: float | None) -> LabReport:
+async def _session(
+    desk: Desk, reference: ExpRef, duration_s: float | None, interrupt: Interrupt
+) -> Outcome:
     """Bring a session through its life and return what was recorded."""
-    stopped = asyncio.Event()
-    with on_interrupt(stopped.set):
-        with busy(f"starting {reference} on {', '.join(desk.lab.rigs)} ..."):
-            report = await _unless(stopped, desk.start(reference))
-        if report is None:
-            err.print("^C: what was begun is rolled back")
-            return await desk.report()
-        try:
-            await _record(desk, report, duration_s, stopped)
-        finally:
-            # Whatever happened meanwhile, no rig is left recording that can be stopped.
-            with busy("stopping ..."):
-                await desk.stop()
-        report = await desk.report()
-        with busy("sealing ..."):
-            await desk.cleanup()
-        return report
-
-
-async def _unless(
-    stopped: asyncio.Event, starting: Coroutine[Any, Any, LabReport]
-) -> LabReport | None:
-    """Return the report of a start, or None when ^C came first and it was undone."""
-    start = asyncio.create_task(starting, name="start")
-    interrupt = asyncio.create_task(stopped.wait(), name="interrupt")
+    report = await start_unless(interrupt, desk, reference)
+    if report is None:
+        return Outcome(await desk.report(), code=interrupt.exit_code)
+    error = start_failure(report, reference)
     try:
-        await asyncio.wait([start, interrupt], return_when=asyncio.FIRST_COMPLETED)
-        if not start.done():
-            start.cancel()
-            await asyncio.gather(start, return_exceptions=True)
-        return None if start.cancelled() else start.result()
+        if not error:
+            await _record(desk, report, duration_s, interrupt)
     finally:
-        interrupt.cancel()
+        # Whatever happened meanwhile, no rig is left recording that can be stopped.
+        ended = await _end(desk)
+    return Outcome(ended.report, merged(error, ended.error))
+
+
+async def _end(desk: Desk) -> Outcome:
+    """Stop and seal: a rig that fails at one keeps no rig from the other."""
+    with busy("stopping ..."):
+        not_stopped = await _error_of(desk.stop())
+    report = await desk.report()
+    with busy("sealing ..."):
+        not_sealed = await _error_of(desk.cleanup())
+    return Outcome(report, merged(not_stopped, not_sealed))
+
+
+async def _error_of(command: Awaitable[object]) -> RigctlError | None:
+    try:
+        await command
+    except RigctlError as error:
+        return error
+    return None
 
 
 async def _record(
-    desk: Desk, report: LabReport, duration_s: float | None, stopped: asyncio.Event
+    desk: Desk, report: LabReport, duration_s: float | None, interrupt: Interrupt
 ) -> None:
     """Show how it goes until the time is over or ^C."""
-    began_s = time.monotonic()
+    stopped, began_s = interrupt.came, time.monotonic()
     progress = _progress(duration_s)
     task = progress.add_task("recording", total=duration_s)
     said: set[str] = set()
@@ -114,7 +111,7 @@ async def _record(
                 async with asyncio.timeout(min(_REFRESH_S, left_s)):
                     await stopped.wait()
             report = await desk.report()
-    err.print("^C: stopping cleanly")
+    err.print(f"{interrupt.label}: stopping cleanly")
 
 
 def _say_news(report: LabReport, said: set[str]) -> None:

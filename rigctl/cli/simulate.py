@@ -116,15 +116,14 @@ def _play(
 async def _serve(play: _Play, settings: SimulatorSettings, as_json: bool) -> None:
     """Listen, say so, and play until it is over."""
     simulator = Simulator(play.source, settings)
-    ended = asyncio.Event()
     # Who reads that we listen may end us at once: be ready for it before.
-    with on_interrupt(ended.set):
+    with on_interrupt() as interrupt:
         async with contextlib.AsyncExitStack() as stack:
             with _refused(settings):
                 await stack.enter_async_context(simulator)
             _announce(play, settings.host, simulator.port, as_json)
             with _shown(simulator):
-                await _run(simulator, ended, play.limit_s)
+                await _run(simulator, interrupt.came, play.limit_s)
 
 
 async def _run(simulator: Simulator, ended: asyncio.Event, limit_s: float | None) -> None:

@@ -9,6 +9,8 @@ from rich.table import Table
 from rigctl.reports import LabReport, RigReport, StreamReport
 
 _COLOURS = {"RUNNING": "green", "INITIALIZED": "cyan", "STOPPED": "yellow", "CONNECTED": "white"}
+_OPEN = ("INITIALIZED", "RUNNING")
+"""In which states a rig's sources are to deliver samples."""
 
 
 def rigs_table(report: LabReport) -> Table:
@@ -38,6 +40,7 @@ def notes(report: LabReport) -> list[str]:
             parts = (name, fault.condition, fault.stream, fault.reason)
             text = ": ".join(part for part in parts if part)
             lines.append(f"[red]{escape(text)}[/]")
+        lines += _waiting(name, rig)
     return lines
 
 
@@ -46,6 +49,18 @@ def seconds(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value * 1e3:.0f} ms" if value < 1 else f"{value:.1f} s"
+
+
+def _waiting(name: str, rig: RigReport) -> list[str]:
+    """Return why streams do not flow, where no fault says so already."""
+    if rig.status not in _OPEN:
+        return []
+    said = {fault.stream for fault in rig.conditions}
+    return [
+        f"[dim]{escape(f'{name}: {stream}: {facts.situation}')}[/]"
+        for stream, facts in rig.streams.items()
+        if stream not in said and not facts.flowing and not facts.samples
+    ]
 
 
 def _status(rig: RigReport) -> str:

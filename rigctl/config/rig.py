@@ -50,6 +50,8 @@ class Rig:
     """Whether this rig's reference stands for the experiment."""
     flush_s: float = 1.0
     """What a power cut may cost at the most."""
+    hook_timeout_s: float = 8.0
+    """How long a hook of the rig's own logic may take."""
     document: Document | None = field(default=None, compare=False)
     """Where it was read from, for errors found later."""
 
@@ -63,6 +65,7 @@ class _RigFile(msgspec.Struct, forbid_unknown_fields=True):
     sources: dict[str, Any] = msgspec.field(default_factory=dict)
     record: list[str] | None = None
     flush: float | str = 1.0
+    hook_timeout: float | str = 8.0
     allow_unauthenticated: bool = False
 
 
@@ -93,6 +96,7 @@ def load_rig(path: Path) -> Rig:
         service=_service(document, file.service),
         main_sync=file.main_sync,
         flush_s=document.check(("flush",), seconds, file.flush),
+        hook_timeout_s=document.check(("hook_timeout",), seconds, file.hook_timeout),
         document=document,
     )
 

@@ -67,8 +67,7 @@ class Daemon:
                 try:
                     await self._serve(servers)
                 finally:
-                    notify(STOPPING=1, STATUS=self._why)
-                    log.info("stopping: %s", self._why)
+                    # Also when a part of ours failed: what runs is stopped and sealed.
                     await self._rig.shut_down(self._why)
 
     async def _serve(self, servers: list[Communicator]) -> None:
@@ -82,11 +81,17 @@ class Daemon:
             }
             tasks = [group.create_task(part, name=name) for name, part in parts.items()]
             await self._stopping.wait()
+            notify(STOPPING=1, STATUS=self._why)
+            log.info("stopping: %s", self._why)
+            await self._rig.shut_down(self._why)  # questions are answered meanwhile
             for task in tasks:
                 task.cancel()
 
     def stop(self, why: str) -> None:
-        """End the daemon in order."""
+        """End the daemon in order; asked again, end the lab's hooks that hold it up."""
+        if self._stopping.is_set():
+            self._rig.interrupt()
+            return
         self._why = why
         self._stopping.set()
 
@@ -143,8 +148,7 @@ class Daemon:
         fed_s = 0.0
         while True:
             now_s = time.monotonic()
-            self._rig.tick(now_s)
-            self._rig.report()
+            await self._rig.look(now_s)
             if interval_s and now_s - fed_s >= interval_s:
                 notify(WATCHDOG=1)
                 fed_s = now_s

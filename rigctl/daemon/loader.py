@@ -53,6 +53,9 @@ def _load(rig: Rig, path: Path, name: str) -> type[Service]:
     found = getattr(module, name, None)
     if not (inspect.isclass(found) and issubclass(found, Service)):
         raise _error(rig, f"{path} has no class {name} that is a rigctl.daemon.Service")
+    for hook in ("on_init", "on_start", "on_stop", "on_cleanup"):
+        if not inspect.iscoroutinefunction(getattr(found, hook)):
+            raise _error(rig, f"{name}.{hook} in {path} must be an `async def`")
     return found
 
 

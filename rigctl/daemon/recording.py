@@ -1,29 +1,31 @@
 """The rig's recording: the session on disk and the recorder process that fills it.
 
-From: `daemon.daemon`.  To: `peers.recorder`, `recording`.
+From: `daemon.rig`.  To: `daemon.recorder_link` (the recorder process), `recording`.
 """
 
 import asyncio
 import contextlib
 import logging
+import os
 import platform
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
-from typing import Any
 
 import msgspec
 
 from rigctl import log as logs
 from rigctl.config import Rig
+from rigctl.daemon.episodes import Episodes
+from rigctl.daemon.recorder_link import RecorderLink
 from rigctl.daemon.streams import StreamState
 from rigctl.errors import RecordingError, SessionExists, StreamError
-from rigctl.messages import PROTOCOL_VERSION, ExpRef
-from rigctl.peers.orders import Attach, Begin, Counts, Ended, Finish, Progress, RecorderSetup
-from rigctl.peers.process import Worker
+from rigctl.messages import PROTOCOL_VERSION, ExpRef, Json
+from rigctl.peers.orders import Attach, Begin, Note, Noticed
 from rigctl.recording.layout import LOG
 from rigctl.recording.manifest import seal
+from rigctl.recording.recover import recover
 from rigctl.recording.session import (
     ClockPair,
     Session,
@@ -31,14 +33,14 @@ from rigctl.recording.session import (
     SessionStream,
     Window,
 )
+from rigctl.reports import Condition
 
 log = logging.getLogger(__name__)
 
 _DEFAULT_WITHIN_S = 10.0
 _SHARE = 0.8
-"""The part of the controller's patience in which START must succeed; the rest is the reply's."""
-_FINISH_S = 30.0
-"""How long the recorder may take to write what has arrived and close its files."""
+"""The part of the controller's patience in which START or STOP must be done; the rest is the
+reply's."""
 
 
 class Recording:
@@ -55,14 +57,12 @@ class Recording:
     ) -> None:
         self._rig = rig
         self._streams = streams
-        self._changed = changed
-        self._worker: Worker | None = None
-        self._listening: asyncio.Task[None] | None = None
-        self._progress = asyncio.Event()
-        self._ended: asyncio.Future[Ended] | None = None
-        self._digests: Ended | None = None
+        self._recorded = {name: s for name, s in streams.items() if s.recorded}
+        self.recorder = RecorderLink(rig, self._recorded, changed)
         self._window: Window | None = None
+        self._episodes = Episodes()
         self._log_file: logging.Handler | None = None
+        self._writing = asyncio.Lock()
         self.session: Session | None = None
 
     def check_free(self, exp_ref: ExpRef) -> None:
@@ -78,12 +78,14 @@ class Recording:
             )
 
     async def open(self) -> None:
-        """Start the recorder process, so that START finds it warm."""
-        if self._worker is None and self._recorded:
-            setup = RecorderSetup(self._rig.name, self._rig.flush_s)
-            worker = await Worker.start("rigctl.peers.recorder", "recorder", setup)
-            self._worker = worker
-            self._listening = asyncio.create_task(self._listen(worker), name="recorder")
+        """Start the recorder process, so that START finds it warm.
+
+        Raises:
+            RecordingError: the data root cannot be written, or the process does not start.
+        """
+        if self._recorded:
+            await asyncio.to_thread(_check_writable, self._rig)
+            await self.recorder.open()
 
     async def begin(self, exp_ref: ExpRef, within_s: float | None) -> None:
         """Create the session and return when every required stream has samples on disk.
@@ -94,44 +96,48 @@ class Recording:
             RecordingError: the disk refuses.
         """
         self.session = await self._create(exp_ref)
-        self._log_file = logs.add_file(self.session.path / LOG)
+        self._episodes = Episodes()
+        self._log_file = await asyncio.to_thread(_open_log, self.session)
         log.info("session %s in %s", exp_ref, self.session.path)
-        self._digests = None
         for stream in self._recorded.values():
-            stream.counts = Counts()
-        if self._worker:
+            stream.begin_session()
+        self._window = Window(start_unix_s=time.time())
+        if self._recorded:
             rings = {n: s.opened.ring if s.opened else None for n, s in self._recorded.items()}
-            self._ended = asyncio.get_running_loop().create_future()
-            self._worker.send(Begin(str(self.session.path), str(exp_ref), rings))
-            self._window = Window(start_unix_s=time.time())
+            self.recorder.begin(Begin(str(self.session.path), str(exp_ref), rings))
             await self._until_durable((within_s or _DEFAULT_WITHIN_S) * _SHARE)
         await self._update(state="RUNNING", window=self._window)
 
-    async def end(self) -> None:
+    async def end(self, within_s: float | None = None) -> None:
         """Write what has arrived and close all files.
 
         Raises:
-            RecordingError: the recorder is gone or does not finish; what is on disk stays.
+            RecordingError: the recorder is gone or not done yet; what is on disk stays.
         """
         if self._window:
             self._window = msgspec.structs.replace(self._window, stop_unix_s=time.time())
         try:
-            if self._worker and self._ended:
-                await self._finish(self._worker, self._ended)
+            await self.recorder.finish((within_s or _DEFAULT_WITHIN_S) * _SHARE)
         finally:
-            self._ended = None
+            for stream in self._recorded.values():
+                stream.end_session()
             await self._update(state="STOPPED", window=self._window)
             self._window = None
 
-    async def abandon(self, reason: str) -> None:
-        """Set a session aside that is not to be, so that its reference is free again."""
+    async def abandon(self, reason: str, within_s: float | None = None) -> None:
+        """Set a session aside that is not to be, so that its reference is free again.
+
+        Raises:
+            RecordingError: it cannot be renamed.
+        """
         with contextlib.suppress(RecordingError):
-            await self.end()
-        if self.session:
+            await self.end(within_s)
+        session, self.session = self.session, None
+        if session:
             self._close_log()
-            path = await asyncio.to_thread(self.session.set_aside, reason)
+            async with self._writing:
+                path = await asyncio.to_thread(session.set_aside, reason)
             log.warning("the recording so far is kept in %s", path)
-            self.session = None
 
     async def seal(self) -> None:
         """Seal the session: its manifest is the last thing that is written.
@@ -142,28 +148,40 @@ class Recording:
         session, self.session = self.session, None
         if session is None:
             return
-        self._close_log()
-        digests = self._digests.digests if self._digests else None
-        await asyncio.to_thread(seal, session, digests)
+        try:
+            await self.recorder.finish(None)
+        finally:
+            self._close_log()
+        async with self._writing:
+            await asyncio.to_thread(self._seal, session)
         log.info("sealed %s", session.path)
 
-    async def close(self) -> None:
-        """End the recorder process."""
-        worker, self._worker = self._worker, None
-        if worker:
-            await worker.stop()
-        if self._listening:
-            await self._listening
-            self._listening = None
+    async def look(self, conditions: Iterable[Condition]) -> None:
+        """Keep the session's episodes: what is wrong with it, from when to when."""
+        if self._window and self._episodes.look(conditions, time.time()):
+            try:
+                await self._update(episodes=self._episodes.all)
+            except RecordingError as error:
+                log.error("the session cannot say what is wrong with it: %s", error)
 
     def attach(self, stream: str, ring: str) -> None:
         """A stream goes on in another ring."""
-        if self._worker and self._ended and stream in self._recorded:
-            self._worker.send(Attach(stream, ring))
+        if stream in self._recorded:
+            self.recorder.tell(Attach(stream, ring))
 
-    @property
-    def _recorded(self) -> dict[str, StreamState]:
-        return {name: stream for name, stream in self._streams.items() if stream.recorded}
+    def note(self, stream: str, noticed: Noticed) -> None:
+        """Put something that a source noticed among the session's events."""
+        if stream in self._recorded:
+            self.recorder.tell(Note(stream, noticed.kind, noticed.text, noticed.facts, noticed.at))
+
+    def _seal(self, session: Session) -> None:
+        if self._recorded and self.recorder.digests is None:
+            # The recorder did not come to its end: a torn tail is moved aside first.
+            recover(session.path)
+            session = Session.open(session.path)
+        episodes = (*session.record.episodes, *self._episodes.all)
+        session.update(episodes=tuple(dict.fromkeys(episodes)), streams=self._session_streams())
+        seal(session, self.recorder.digests)
 
     async def _create(self, exp_ref: ExpRef) -> Session:
         place = (self._rig.data_root, exp_ref, self._rig.name)
@@ -179,13 +197,11 @@ class Recording:
         try:
             async with asyncio.timeout(timeout_s):
                 while waiting := self._without_samples():
-                    self._progress.clear()
-                    await self._progress.wait()
+                    await self.recorder.progress()
         except TimeoutError:
             why = "; ".join(f"{n}: {self._streams[n].situation.text}" for n in waiting)
-            raise StreamError(
-                f"no sample on disk within {timeout_s:.1f} s of stream {why}"
-            ) from None
+            text = f"no sample on disk within {timeout_s:.1f} s of stream {why}"
+            raise StreamError(text) from None
 
     def _without_samples(self) -> list[str]:
         """Return the required streams that have nothing on disk yet.
@@ -199,57 +215,28 @@ class Recording:
                 raise StreamError(f"stream {name} cannot be recorded: {stream.counts.failure}")
         return [name for name, stream in required.items() if not stream.counts.durable_samples]
 
-    async def _finish(self, worker: Worker, ended: "asyncio.Future[Ended]") -> None:
-        worker.send(Finish())
-        try:
-            async with asyncio.timeout(_FINISH_S):
-                self._digests = await asyncio.shield(ended)
-        except TimeoutError:
-            raise RecordingError(
-                f"the recorder did not close its files within {_FINISH_S:g} s; see the log"
-            ) from None
-        self._take_counts(self._digests.streams)
-
-    async def _listen(self, worker: Worker) -> None:
-        async for report in worker.reports():
-            match report:
-                case Progress(streams):
-                    self._take_counts(streams)
-                case Ended() if self._ended and not self._ended.done():
-                    self._ended.set_result(report)
-        if self._worker is worker:
-            await self._lost(worker)
-
-    async def _lost(self, worker: Worker) -> None:
-        """The recorder is gone unasked: nothing is recorded any more, and that is said."""
-        self._worker = None
-        await worker.stop()
-        text = f"the recorder process ended by itself (exit code {worker.exit_code})"
-        log.error("%s", text)
-        for stream in self._recorded.values():
-            stream.counts = msgspec.structs.replace(stream.counts, failure=text)
-        if self._ended and not self._ended.done():
-            self._ended.set_exception(RecordingError(text))
-            self._ended.exception()  # asked for by `end`, if at all
-        self._progress.set()
-        self._changed()
-
-    def _take_counts(self, counts: Mapping[str, Counts]) -> None:
-        for name, count in counts.items():
-            self._streams[name].counts = count
-        self._progress.set()
-        self._changed()
-
-    async def _update(self, **changes: Any) -> None:
-        if self.session:
-            await asyncio.to_thread(self.session.update, **changes)
+    async def _update(self, **changes: object) -> None:
+        async with self._writing:
+            if self.session:
+                await asyncio.to_thread(self.session.update, **changes)
 
     def _close_log(self) -> None:
         if self._log_file:
             logs.remove(self._log_file)
             self._log_file = None
 
+    def _session_streams(self) -> dict[str, SessionStream]:
+        return {
+            name: SessionStream(
+                required=stream.entry.required,
+                device=stream.entry.device,
+                failure=stream.counts.failure,
+            )
+            for name, stream in self._recorded.items()
+        }
+
     def _header(self) -> SessionHeader:
+        config: dict[str, Json] = self._rig.document.values if self._rig.document else {}
         return SessionHeader(
             state="STARTING",
             host=socket.gethostname(),
@@ -259,9 +246,25 @@ class Recording:
                 "python": platform.python_version(),
                 "protocol": PROTOCOL_VERSION,
             },
-            config=self._rig.document.values if self._rig.document else {},
-            streams={
-                name: SessionStream(required=s.entry.required, device=s.entry.device)
-                for name, s in self._recorded.items()
-            },
+            config=config,
+            streams=self._session_streams(),
         )
+
+
+def _check_writable(rig: Rig) -> None:
+    """Raise before anything is begun if nothing could be recorded."""
+    root = rig.data_root
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(f"data_root {root} cannot be made: {error.strerror}") from error
+    if not os.access(root, os.W_OK | os.X_OK):
+        raise RecordingError(f"data_root {root} cannot be written: permission denied")
+
+
+def _open_log(session: Session) -> logging.Handler | None:
+    try:
+        return logs.add_file(session.path / LOG)
+    except OSError as error:
+        log.warning("%s has no log of its own: %s", session.path, error)
+        return None

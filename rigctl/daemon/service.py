@@ -14,7 +14,9 @@ class Service:
     """A rig's own logic; override the hooks that are needed.
 
     A hook that raises refuses the command, with its text.  What it returns, if not None, is the
-    data of the reply, and must be something that JSON can say.
+    data of the reply, and must be something that JSON can say.  Hooks run on the daemon's own loop:
+    what takes long or blocks belongs into `asyncio.to_thread`.  A hook that has not returned within
+    `hook_timeout` of the rig file has failed.
 
     Args:
         rig: the rig's configuration.

@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Mapping
 
 from rigctl.config import Rig
+from rigctl.daemon.recording import Recording
 from rigctl.daemon.streams import StreamState
-from rigctl.peers.orders import Noticed, Opened, Report, Situation, SourceSetup
+from rigctl.errors import StreamError
+from rigctl.peers.orders import Noticed, Opened, Ready, Report, Situation, SourceSetup
 from rigctl.peers.process import Worker
 from rigctl.streams import sweep
 
@@ -18,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
+_READY_S = 15.0
+"""How long a process may take to come up."""
 
 
 class Sources:
@@ -26,7 +30,7 @@ class Sources:
     Args:
         rig: the rig's configuration.
         streams: what is known of each stream; kept up to date here.
-        ring_opened: called with stream and ring when a source writes into another ring.
+        recording: told of new rings, and of what the sources notice.
         changed: called whenever something was reported.
     """
 
@@ -34,21 +38,34 @@ class Sources:
         self,
         rig: Rig,
         streams: Mapping[str, StreamState],
-        ring_opened: Callable[[str, str], None],
+        recording: Recording,
         changed: Callable[[], None],
     ) -> None:
         self._rig = rig
         self._streams = streams
-        self._ring_opened = ring_opened
+        self._recording = recording
         self._changed = changed
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ready: dict[str, asyncio.Event] = {}
 
-    def open(self) -> None:
-        """Start the sources that do not run."""
+    async def open(self) -> None:
+        """Start the sources that do not run, and wait until their processes are up.
+
+        Raises:
+            StreamError: one does not come up.
+        """
         for name in self._streams:
             if name not in self._tasks:
+                self._ready[name] = asyncio.Event()
                 task = asyncio.create_task(self._keep(name), name=f"source {name}")
                 self._tasks[name] = task
+        try:
+            async with asyncio.timeout(_READY_S):
+                await asyncio.gather(*(ready.wait() for ready in self._ready.values()))
+        except TimeoutError:
+            late = ", ".join(name for name, ready in self._ready.items() if not ready.is_set())
+            text = f"the process of stream {late} did not come up within {_READY_S:g} s"
+            raise StreamError(text) from None
 
     async def close(self) -> None:
         """End all sources."""
@@ -98,10 +115,14 @@ class Sources:
         match report:
             case Opened(ring=ring):
                 stream.open_ring(report)
-                self._ring_opened(name, ring)
+                self._recording.attach(name, ring)
             case Situation(text, lost):
                 stream.situation = report
                 log.log(logging.WARNING if lost else logging.INFO, "%s: %s", name, text)
             case Noticed(kind, text):
-                log.warning("%s: %s: %s", name, kind, text)
+                level = logging.INFO if kind == "state" else logging.WARNING
+                log.log(level, "%s: %s: %s", name, kind, text)
+                self._recording.note(name, report)
+            case Ready():
+                self._ready[name].set()
         self._changed()

@@ -30,6 +30,8 @@ class StreamState:
     )
     opened: Opened | None = None
     counts: Counts = field(default_factory=Counts)
+    durable_rose_s: float | None = None
+    """When `counts.durable_samples` last rose, or the session began; None outside a session."""
     _reader: RingReader | None = None
     _heads: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=64))
 
@@ -50,6 +52,21 @@ class StreamState:
         self.opened = None
         self._heads.clear()
 
+    def begin_session(self) -> None:
+        """A session begins: nothing is on disk yet."""
+        self.counts = Counts()
+        self.durable_rose_s = time.monotonic()
+
+    def end_session(self) -> None:
+        """Nothing more becomes durable, and need not."""
+        self.durable_rose_s = None
+
+    def take_counts(self, counts: Counts) -> None:
+        """The recorder tells where it has got to."""
+        if self.durable_rose_s is not None and counts.durable_samples > self.counts.durable_samples:
+            self.durable_rose_s = time.monotonic()
+        self.counts = counts
+
     def tick(self, now_s: float) -> None:
         """Note how far the ring has got, for the measured rate."""
         if self._reader:
@@ -67,16 +84,18 @@ class StreamState:
             recorded=self.recorded,
             situation=self.situation.text,
             lost=self.situation.lost,
+            flowing=self.situation.flowing,
             channels=opened.channels if opened else 0,
             rate_hz=opened.rate_hz if opened else 0.0,
             measured_hz=self._measured_hz(),
             received=self._reader.head if self._reader else 0,
-            age_s=None if arrival_s is None else max(time.monotonic() - arrival_s, 0.0),
+            age_s=_since(arrival_s),
             samples=counts.samples,
             durable_samples=counts.durable_samples,
             gaps=counts.gaps,
             missing_samples=counts.missing_samples,
             overruns=counts.overruns,
+            durable_age_s=_since(self.durable_rose_s),
             failure=counts.failure,
         )
 
@@ -85,3 +104,7 @@ class StreamState:
             return None
         (begin_s, first), (end_s, last) = self._heads[0], self._heads[-1]
         return (last - first) / (end_s - begin_s) if end_s > begin_s else None
+
+
+def _since(when_s: float | None) -> float | None:
+    return None if when_s is None else max(time.monotonic() - when_s, 0.0)

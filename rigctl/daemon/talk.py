@@ -52,8 +52,6 @@ class Talk:
         if question:
             self._answer(request, lambda: question(self._rig, request.message))
             return
-        if event is Event.EXPINTERRUPT:
-            self._rig.interrupt()
         task = asyncio.create_task(self._command(request), name=f"{event.label} {request.addr}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -19,7 +19,7 @@ import hashlib
 import json
 import re
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -45,23 +45,30 @@ class Kind(StrEnum):
     ERROR = "error"
 
 
+# Bounds of what an envelope may say: they keep NaN out, and what grows with every peer small.
+_Name = Annotated[str, msgspec.Meta(max_length=64)]
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+_Clock = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+
+
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the ``rigctl`` dialect adds to a message; keys unknown to us are passed over."""
 
     kind: Kind
-    epoch: str = ""
+    epoch: _Name = ""
     """Random, new at every start of the sender."""
-    seq: int = 0
+    seq: _Count = 0
     """Counts the sender's messages of this epoch; (epoch, seq) is the message's id."""
-    answers: tuple[str, int] | None = None
+    answers: tuple[_Name, _Count] | None = None
     """The id of the message that an echo, a reply or an error is about."""
-    digest: str = ""
+    digest: _Name = ""
     """In an echo: `digest_of` the bytes received."""
-    clock: float | None = None
+    clock: _Clock | None = None
     """The sender's clock at sending, seconds since 1970."""
-    within_s: float | None = None
+    within_s: _Seconds | None = None
     """In a command: how long the sender waits for the reply."""
-    version: str = ""
+    version: _Name = ""
     """In a hello: the version of the dialect that the sender speaks."""
 
 
@@ -81,7 +88,11 @@ def encode(message: Message, envelope: Envelope | None = None) -> bytes:
     parts: list[Any] = [int(message.event), *message.args]
     if envelope is not None:
         parts.append({_KEY: envelope})
-    return msgspec.json.encode(parts)
+    try:
+        return msgspec.json.encode(parts)
+    except (ValueError, RecursionError, OverflowError) as error:
+        # A lone surrogate, a number of thousands of digits, a list that holds itself.
+        raise TypeError(f"it cannot be written as JSON: {error}") from error
 
 
 def decode(data: bytes) -> Wire:
@@ -103,6 +114,7 @@ def digest_of(data: bytes) -> str:
 
 
 def _array(data: bytes) -> list[Any]:
+    _check_depth(data)
     try:
         parts = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -115,9 +127,16 @@ def _array(data: bytes) -> list[Any]:
 def _lenient(data: bytes) -> Any:
     """Read what Python's json writes and JSON forbids: NaN and Infinity (peers send them)."""
     try:
-        return json.loads(data)
+        value = json.loads(data.decode())
+        msgspec.json.encode(value)  # it also takes lone surrogates, which no message can carry
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not JSON: {error}") from error
+    return value
+
+
+def _check_depth(data: bytes) -> None:
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
+        ArrayReader(len(data)).feed(data)  # it counts brackets outside strings only
 
 
 def _envelope(value: object) -> Envelope:
@@ -138,7 +157,7 @@ def _event(value: object) -> Event:
 
 _OUTSIDE = re.compile(rb'["\[\]{}]')
 _INSIDE = re.compile(rb'["\\]')
-_SPACE = b" \t\r\n"
+_SPACE = re.compile(rb"[ \t\r\n]*")
 
 
 class ArrayReader:
@@ -159,18 +178,31 @@ class ArrayReader:
         """Take the next bytes and return the messages that they complete.
 
         Raises:
+            ProtocolError: as `next`.
+        """
+        self.add(data)
+        return list(iter(self.next, None))
+
+    def add(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._buffer += data
+
+    def next(self) -> bytes | None:
+        """Return the next message that is complete, None if none is.
+
+        Raises:
             ProtocolError: no array begins where one must, or it is too large or too deep; the
                 stream cannot be read any further.
         """
-        self._buffer += data
-        messages = []
-        while (end := self._next_end()) is not None:
-            messages.append(bytes(self._buffer[:end]))
-            del self._buffer[:end]
-            self._scanned = 0
-        if len(self._buffer) > self._max_bytes:
+        end = self._next_end()
+        if (len(self._buffer) if end is None else end) > self._max_bytes:
             raise ProtocolError(f"a message of more than {self._max_bytes} bytes")
-        return messages
+        if end is None:
+            return None
+        message = bytes(self._buffer[:end])
+        del self._buffer[:end]
+        self._scanned = 0
+        return message
 
     def _next_end(self) -> int | None:
         """Scan on; return where the array at the buffer's start ends, None if not yet."""
@@ -203,6 +235,7 @@ class ArrayReader:
         return True
 
     def _skip_space(self) -> None:
-        del self._buffer[: len(self._buffer) - len(self._buffer.lstrip(_SPACE))]
+        if match := _SPACE.match(self._buffer):
+            del self._buffer[: match.end()]
         if self._buffer and self._buffer[0] != ord("["):
             raise ProtocolError("a message is a JSON array and begins with '['")

@@ -7,15 +7,13 @@ A client speaks to one rig; a server answers any number of controllers.  Two ack
 never mixed up: a message is *confirmed* when its echo came, *replied* when its result came back.
 """
 
-import asyncio
 import itertools
 import logging
 import secrets
 from collections.abc import AsyncIterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from rigctl.address import Address
-from rigctl.errors import Refused
 from rigctl.messages import ERROR, Message
 from rigctl.net.callbacks import Callbacks
 from rigctl.net.clock import Offset, RigClock
@@ -34,14 +32,11 @@ from rigctl.net.outputs import (
     Output,
     Unconfirmed,
 )
-from rigctl.net.request import Request
+from rigctl.net.request import Inbox, Request, no_more
 from rigctl.net.route import Route
 from rigctl.net.tickets import Ticket
 from rigctl.net.transport import PeerAddress
 from rigctl.net.verbs import error_message
-
-_MAX_REQUESTS = 1000
-"""How many delivered messages wait for a server that iterates; further ones are refused."""
 
 
 class Communicator:
@@ -55,6 +50,9 @@ class Communicator:
         like: shares its identity and its memory of executed commands with another communicator,
             as the UDP and TCP sides of one server do.
     """
+
+    iterates: ClassVar[bool] = True
+    """Whether a server of this class is served by `requests`, from its start to its end."""
 
     def __init__(
         self,
@@ -78,8 +76,7 @@ class Communicator:
         self._links = Links(self._make_link)
         self._tickets: dict[int, Ticket] = {}
         self._numbers = itertools.count(1)
-        self._requests: asyncio.Queue[Request] | None = None
-        self._refused = False
+        self._inbox = Inbox(from_start=self.iterates and role == "server")
 
     async def listen(self, **socket_options: Any) -> None:
         """Open the socket of a server; port 0 takes a free one, which `port` tells.
@@ -177,7 +174,7 @@ class Communicator:
             next(self._numbers), message, self.name, self.server_uri, timeout_s, reply_timeout_s
         )
         self._tickets[ticket.number] = ticket
-        self._refused = False
+        self._route.about_to_send()
         link = self._links.to(addr)
         answers, id = link.take_open(message.event) if self.role == "server" else (False, None)
         if answers:
@@ -204,21 +201,27 @@ class Communicator:
         open_ids = link.open.get(request.message.event)
         if open_ids and request.id in open_ids:
             open_ids.remove(request.id)
-        timeout_s = self.options.timing.answer_s
+        timing = self.options.timing
+        timeout_s = timing.plain_answer_s if request.id is None else timing.answer_s
         link.answer(Answer(next(self._numbers), message, request.id, timeout_s))
 
     async def requests(self) -> AsyncIterator[Request]:
-        """Yield what peers send, in order; every request is to be answered with `answer`."""
-        self._requests = asyncio.Queue(_MAX_REQUESTS)
+        """Yield what peers send, in order; every request is to be answered with `answer`.
+
+        What nobody took when the iteration ends is refused.
+        """
+        self._inbox.open()
         try:
             while True:
-                yield await self._requests.get()
+                yield await self._inbox.get()
         finally:
-            self._requests = None
+            for request in self._inbox.close():
+                if self.is_connected:
+                    self.answer(request, error_message(no_more(), request.message.event))
 
     def received(self, data: bytes, addr: PeerAddress) -> None:
         """The transport has one message's bytes."""
-        self._refused = False
+        self._route.heard()
         self._links.to(addr).receive(data)
 
     def connected(self, addr: PeerAddress) -> None:
@@ -244,7 +247,7 @@ class Communicator:
 
     def failed(self, error: Exception) -> None:
         """The system reports an error of the socket."""
-        self._refused = isinstance(error, ConnectionRefusedError)
+        self._route.failed(error)
 
     def handle(self, link: Link, output: Output) -> None:
         """Take what a link's engine has to tell."""
@@ -255,7 +258,7 @@ class Communicator:
                 self.logger.debug("%s: ignored from %s: %s", self.name, link.addr, reason)
             case Confirmed(number) | Mangled(number) | Unconfirmed(number) | Answered(number):
                 if ticket := self._tickets.get(number):
-                    ticket.take(output, refused=self._refused)
+                    ticket.take(output, trouble=self._route.trouble)
 
     def _deliver(self, link: Link, delivered: Delivered) -> None:
         message = delivered.message
@@ -263,17 +266,9 @@ class Communicator:
             self.callbacks.dispatch(message, link.addr)
             return
         request = Request(message, link.addr, delivered.id, delivered.within_s)
-        error = self._queue(request) or self.callbacks.dispatch(message, link.addr)
+        error = self._inbox.put(request) or self.callbacks.dispatch(message, link.addr)
         if error is not None:
             self.answer(request, error_message(error, message.event))
-
-    def _queue(self, request: Request) -> Exception | None:
-        if self._requests is not None:
-            try:
-                self._requests.put_nowait(request)
-            except asyncio.QueueFull:
-                return Refused(f"{self._requests.maxsize} commands wait here already")
-        return None
 
     def _make_link(self, addr: PeerAddress) -> Link:
         asks, streams = self.role == "client", self.address.scheme != "udp"

@@ -85,9 +85,7 @@ class Echo:
         """Answer a delivered message."""
         if answer.command is not None:
             return self._numbered.answer(now, answer)
-        if not answer.message.event:
-            return [Transmit(encode(answer.message))]  # an error is never echoed
-        return self._plain.send(now, Command(answer.ticket, answer.message, answer.timeout_s))
+        return self._plain.answer(now, Command(answer.ticket, answer.message, answer.timeout_s))
 
     def receive(self, now: Now, data: bytes) -> list[Output]:
         """Take one message's bytes from the peer."""

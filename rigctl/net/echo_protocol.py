@@ -9,7 +9,7 @@ may overlap, and a peer's error is raised where its answer is awaited.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from rigctl.address import Address
 from rigctl.messages import Event, ExpRef, Json, Message, Status
@@ -22,6 +22,9 @@ from rigctl.net.transport import PeerAddress
 
 class EchoProtocol(Communicator):
     """One end of the confirmed echo; made by `client` or `server`."""
+
+    iterates: ClassVar[bool] = False
+    """Callbacks serve here, unless `requests` is iterated too."""
 
     def __init__(
         self, address: Address, role: str, *, name: str = "", options: Options | None = None

@@ -52,6 +52,8 @@ class Link:
         self._owner = owner
         self._transmit = transmit
         self._timer: asyncio.TimerHandle | None = None
+        self._settling: asyncio.Handle | None = None
+        self._closed = False
 
     def send(self, command: Command) -> None:
         """Send a message of our own accord."""
@@ -79,9 +81,11 @@ class Link:
         self.engine.forget(ticket)
 
     def close(self) -> None:
-        """Stop the timer."""
-        if self._timer:
-            self._timer.cancel()
+        """Stop the timers for good."""
+        self._closed = True
+        for handle in (self._timer, self._settling):
+            if handle:
+                handle.cancel()
 
     def _poll(self) -> None:
         self._timer = None
@@ -98,11 +102,15 @@ class Link:
                     waiting = self.open.setdefault(output.message.event, deque(maxlen=_MAX_OPEN))
                     waiting.append(output.id)
                 self._owner.handle(self, output)
-        self._set_timer()
+        if self._settling is None and not self._closed:  # once per turn of the loop
+            self._settling = asyncio.get_running_loop().call_soon(self._set_timer)
 
     def _set_timer(self) -> None:
-        self.close()
+        self._settling = None
         at = self.engine.next_wakeup()
-        if at < float("inf"):
-            # The loop's clock is time.monotonic, the same as the engine's.
-            self._timer = asyncio.get_running_loop().call_at(at, self._poll)
+        if at == float("inf") or (self._timer and self._timer.when() <= at):
+            return  # a poll that finds nothing due costs less than a new timer per message
+        if self._timer:
+            self._timer.cancel()
+        # The loop's clock is time.monotonic, the same as the engine's.
+        self._timer = asyncio.get_running_loop().call_at(at, self._poll)

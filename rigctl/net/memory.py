@@ -4,6 +4,7 @@ From: `net.numbered`.  To: the same; one memory serves all peers of a server, be
 controller that reconnects comes back from another port with the same epoch.
 """
 
+import heapq
 from collections import OrderedDict
 from enum import Enum
 
@@ -44,7 +45,7 @@ class Memory:
 
     def store(self, id: MessageId, answer: bytes) -> None:
         """Keep the answer to a command, for its repeats."""
-        self._epoch(id[0]).answers[id[1]] = answer
+        self._epoch(id[0]).store(id[1], answer)
 
     def answer(self, id: MessageId) -> bytes | None:
         """Return the stored answer to a command."""
@@ -64,6 +65,7 @@ class _Epoch:
     def __init__(self) -> None:
         self.floor = 0
         self.answers: dict[int, bytes | None] = {}
+        self._lowest: list[int] = []
 
     def look_up(self, seq: int) -> Seen:
         if seq in self.answers:
@@ -71,8 +73,13 @@ class _Epoch:
         return Seen.FORGOTTEN if seq <= self.floor else Seen.NEW
 
     def add(self, seq: int, most: int) -> None:
-        self.answers[seq] = None
-        while len(self.answers) > most:
-            lowest = min(self.answers)
+        self.store(seq, None)
+        while len(self._lowest) > most:
+            lowest = heapq.heappop(self._lowest)
             del self.answers[lowest]
             self.floor = max(self.floor, lowest)
+
+    def store(self, seq: int, answer: bytes | None) -> None:
+        if seq not in self.answers:
+            heapq.heappush(self._lowest, seq)
+        self.answers[seq] = answer

@@ -10,9 +10,11 @@ late one resolves nothing else.
 """
 
 import random
+from collections import deque
 from dataclasses import dataclass, field
 
 from rigctl.messages import ERROR, Event, Message
+from rigctl.net.agenda import Agenda
 from rigctl.net.codec import Envelope, Kind, Wire, digest_of, encode
 from rigctl.net.inputs import Answer, Command, Now
 from rigctl.net.memory import Memory, Seen
@@ -30,6 +32,10 @@ from rigctl.net.outputs import (
 )
 from rigctl.net.timing import RoundTrip, Timing
 
+MAX_UNCONFIRMED_ANSWERS = 64
+"""How many answers to one peer wait for their echoes; beyond it the oldest is repeated no more.
+It stays in the memory, from where a repeat of its command fetches it."""
+
 
 @dataclass(slots=True)
 class _Sending:
@@ -38,7 +44,6 @@ class _Sending:
     deadline: float
     sent: Now
     attempts: int = 1
-    repeat_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,8 @@ class NumberedDialect:
         self._repeats = repeats
         self._round_trip = RoundTrip(context.timing)
         self._sending: dict[MessageId, _Sending] = {}
+        self._agenda = Agenda()
+        self._answers: deque[MessageId] = deque()
         self._awaiting: dict[MessageId, _Asked] = {}
         self._latest: dict[Event, MessageId] = {}
 
@@ -105,7 +112,11 @@ class NumberedDialect:
         envelope = Envelope(kind, *id, answers=answer.command, clock=now.clock)
         data = encode(answer.message, envelope)
         self._context.memory.store(answer.command, data)
-        return self._begin(now, id, answer.ticket, data, answer.timeout_s)
+        outputs = self._begin(now, id, answer.ticket, data, answer.timeout_s)
+        self._answers.append(id)
+        if len(self._answers) > MAX_UNCONFIRMED_ANSWERS:
+            outputs += self._give_up(self._answers[0])
+        return outputs
 
     def receive(self, now: Now, data: bytes, wire: Wire) -> list[Output]:
         """Take an enveloped message from the peer."""
@@ -124,20 +135,19 @@ class NumberedDialect:
     def poll(self, now: Now) -> list[Output]:
         """Do what is due: repeat, or give up."""
         outputs: list[Output] = []
-        for id, sending in list(self._sending.items()):
+        for id in list(self._agenda.take(now.monotonic)):
+            sending = self._sending[id]
             if now.monotonic >= sending.deadline:
-                del self._sending[id]
-                outputs.append(Unconfirmed(sending.ticket, sending.attempts))
-            elif now.monotonic >= sending.repeat_at:
+                outputs += self._give_up(id)
+            else:
                 sending.attempts += 1
-                sending.repeat_at = self._repeat_at(now, sending.attempts)
                 outputs.append(Transmit(sending.data))
+                self._schedule(now, id, sending)
         return outputs
 
     def next_wakeup(self) -> float:
         """Return when `poll` is to be called at the latest; infinity if nothing is due."""
-        times = (min(s.deadline, s.repeat_at) for s in self._sending.values())
-        return min(times, default=float("inf"))
+        return self._agenda.next_at()
 
     def resend(self) -> list[Output]:
         """Send what is unconfirmed or unanswered once more: the connection was made anew."""
@@ -165,9 +175,24 @@ class NumberedDialect:
         self, now: Now, id: MessageId, ticket: int, data: bytes, timeout_s: float
     ) -> list[Output]:
         sending = _Sending(ticket, data, now.monotonic + timeout_s, now)
-        sending.repeat_at = self._repeat_at(now, 1)
         self._sending[id] = sending
+        self._schedule(now, id, sending)
         return [Transmit(data)]
+
+    def _end(self, id: MessageId) -> _Sending:
+        """Repeat a message no more."""
+        self._agenda.drop(id)
+        if id in self._answers:
+            self._answers.remove(id)
+        return self._sending.pop(id)
+
+    def _give_up(self, id: MessageId) -> list[Output]:
+        sending = self._end(id)
+        return [Unconfirmed(sending.ticket, sending.attempts)]
+
+    def _schedule(self, now: Now, id: MessageId, sending: _Sending) -> None:
+        repeat_at = self._repeat_at(now, sending.attempts)
+        self._agenda.put(id, min(sending.deadline, repeat_at))
 
     def _repeat_at(self, now: Now, attempts: int) -> float:
         if not self._repeats:
@@ -180,7 +205,7 @@ class NumberedDialect:
         sending = self._sending.get(echo.answers) if echo.answers else None
         if sending is None or echo.answers is None:
             return [Ignored("an echo of nothing that is awaited")]
-        del self._sending[echo.answers]
+        self._end(echo.answers)
         if echo.digest != digest_of(sending.data):
             self._awaiting.pop(echo.answers, None)
             return [Mangled(sending.ticket)]

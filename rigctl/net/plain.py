@@ -10,7 +10,8 @@ Hence, per peer:
   (`_late`) for as long as its echo may come, so that a late echo is never taken for a message and
   echoed back, which would go to and fro for ever;
 - bytes that match nothing awaited are a message of the peer's: they are echoed once and delivered;
-- errors are never echoed;
+- errors are never echoed, and keep the pause all the same;
+- a peer that confirms nothing is told one answer per `Timing.plain_answer_s`;
 - the same bytes again and again, with nothing in between but our echoes of them, are an echo that
   the network doubled and that now bounces: after a few it is no longer answered.
 
@@ -39,6 +40,12 @@ from rigctl.net.timing import Timing
 _MAX_LATE = 256
 """How many unconfirmed transmissions are remembered per peer; the oldest is forgotten first."""
 
+_MAX_ANSWERS = 64
+"""How many answers wait for their turn; the oldest is given up first."""
+
+_MAX_OUTBOX = 256
+"""How much waits for the pauses between messages; what comes then is not even confirmed."""
+
 _MAX_BOUNCES = 3
 """How often bytes may come again at once before they count as bouncing; a peer may well say the
 same thing twice."""
@@ -48,6 +55,7 @@ same thing twice."""
 class _Sending:
     command: Command
     data: bytes
+    is_answer: bool = False
     deadline: float = float("inf")
     attempts: int = 0
     repeat_at: float = float("inf")
@@ -81,6 +89,19 @@ class PlainDialect:
         self._queue.append(_Sending(command, encode(command.message)))
         return self._advance(now)
 
+    def answer(self, now: Now, command: Command) -> list[Output]:
+        """Answer a message, in turn; an error is not echoed and waits for nothing but the pause."""
+        data = encode(command.message)
+        if command.message.event is ERROR:
+            return self._emit(now, data)
+        answers = [sending for sending in self._queue if sending.is_answer]
+        outputs: list[Output] = []
+        if len(answers) >= _MAX_ANSWERS:
+            self._queue.remove(answers[0])
+            outputs.append(Unconfirmed(answers[0].command.ticket, 0))
+        self._queue.append(_Sending(command, data, is_answer=True))
+        return outputs + self._advance(now)
+
     def receive(self, now: Now, data: bytes, wire: Wire) -> list[Output]:
         """Take bytes from the peer; `wire` is what they say."""
         if self._current and data == self._current.data and self._current.attempts:
@@ -89,6 +110,8 @@ class PlainDialect:
             return [Ignored("a late echo")]
         if wire.message.event is ERROR:
             return self._deliver_error(wire.message)
+        if len(self._outbox) >= _MAX_OUTBOX:
+            return [Ignored("more than can be confirmed")]
         if self._bounced(now, data):
             return [Ignored("an echo that bounces to and fro")]
         self._echoed = (data, now.monotonic)

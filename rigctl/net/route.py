@@ -16,6 +16,7 @@ from rigctl.net.tcp import TcpTransport
 from rigctl.net.transport import UDP_MAX_BYTES, Listener, PeerAddress, Transport
 from rigctl.net.udp import UdpTransport
 
+_IS_IT_RUNNING = "is its daemon running (rigctl serve)?"
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 _ENVELOPE_BYTES = 300
@@ -47,12 +48,15 @@ class Route:
     def __init__(self, address: Address, user: RouteUser, max_bytes: int) -> None:
         self.address = address
         self.peer: PeerAddress = (address.host, address.port)
+        self.trouble = ""
+        """What is known to be wrong with the way, since something was last sent or received."""
         self._user = user
         self._max_bytes = max_bytes
         self._transport: Transport | None = None
         self._opening: asyncio.Task[None] | None = None
         self._options: dict[str, Any] = {}
         self._closed = False
+        self._pause_s = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -79,12 +83,16 @@ class Route:
         Raises:
             Unreachable: the host is not known, or (TCP) nothing listens there.
         """
-        if self.is_open:
-            return
         self._options |= options
-        if self._opening is None or self._opening.done():
-            self._opening = self._task(self._open(timeout_s))
-        await asyncio.shield(self._opening)
+        for _ in range(2):  # an opening anew that is joined may give up where nobody else waits
+            if self.is_open:
+                return
+            if self._opening is None or self._opening.done():
+                self._opening = self._task(self._open(timeout_s))
+            done, _ = await asyncio.wait({self._opening}, timeout=2 * timeout_s)
+            if not done:
+                raise self._unreachable(self.trouble or f"{self.address} closed the connection")
+            done.pop().result()
 
     def check_size(self, message: Message) -> None:
         """Raise if a message does not fit.
@@ -105,8 +113,23 @@ class Route:
         """Put one message's bytes on the wire; return whether there is a way."""
         return self._transport is not None and self._transport.send(data, addr)
 
+    def about_to_send(self) -> None:
+        """What was wrong with the way may be mended."""
+        if self.is_open:
+            self.trouble = ""
+
+    def heard(self) -> None:
+        """Something was received: the way is good."""
+        self.trouble, self._pause_s = "", 0.0
+
+    def failed(self, error: Exception) -> None:
+        """The system reports an error of the socket."""
+        refused = isinstance(error, ConnectionRefusedError)
+        self.trouble = f"nothing listens at {self.address}: {_IS_IT_RUNNING}" if refused else ""
+
     def lost(self, timeout_s: float) -> None:
         """The stream broke: open it anew while anything waits for the peer."""
+        self.trouble = f"{self.address} closed the connection; the log of its daemon may say why"
         if not self._closed and self._user.has_outstanding:
             self._opening = self._task(self._reopen(timeout_s))
 
@@ -130,8 +153,11 @@ class Route:
                 await self._connect()
         except OSError as error:
             why = error.strerror or str(error) or f"no answer within {timeout_s:g} s"
-            text = f"cannot reach {self.address}: {why}; is its daemon running (rigctl serve)?"
-            raise Unreachable(text, name=self._user.name, uri=str(self.address)) from error
+            self.trouble = f"cannot reach {self.address}: {why}{_hint(error)}"
+            raise self._unreachable(self.trouble) from error
+
+    def _unreachable(self, text: str) -> Unreachable:
+        return Unreachable(text, name=self._user.name, uri=str(self.address))
 
     async def _connect(self) -> None:
         old = self.peer
@@ -145,10 +171,22 @@ class Route:
         self._user.moved(old, self.peer)
 
     async def _reopen(self, timeout_s: float) -> None:
-        pause_s = _FIRST_PAUSE_S
         while self._user.has_outstanding:
+            # The pause grows until something is received: a peer that takes every connection and
+            # closes it at once is no better than one that takes none.
+            pause_s, self._pause_s = self._pause_s, _longer(self._pause_s)
+            await asyncio.sleep(pause_s)
             with contextlib.suppress(Unreachable):
                 await self._open(timeout_s)
                 return
-            await asyncio.sleep(pause_s)  # backoff between attempts
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+
+def _longer(pause_s: float) -> float:
+    return min(max(pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+
+
+def _hint(error: OSError) -> str:
+    """Say what to look at where a computer is there; it is no help where its name is unknown."""
+    # Without a number: a timeout, or a name with several addresses that all refused.
+    there = isinstance(error, ConnectionRefusedError | TimeoutError) or error.errno is None
+    return f"; {_IS_IT_RUNNING}" if there else ""

@@ -11,12 +11,23 @@ from typing import Any, cast
 from rigctl.address import Address
 from rigctl.errors import ProtocolError
 from rigctl.net.codec import ArrayReader
-from rigctl.net.transport import Listener, PeerAddress
+from rigctl.net.transport import Listener, PeerAddress, peer_address
 
 log = logging.getLogger(__name__)
 
 MAX_CLIENTS = 256
-"""How many clients a server keeps; further ones are closed at once."""
+"""How many clients a server keeps; the longest silent of those that never said anything makes
+room for a further one, which else is closed at once."""
+
+CROWD = 32
+"""From how many clients on a server asks whether they have anything to say."""
+
+SILENCE_S = 10.0
+"""How long a client of a crowd may say nothing after it has connected.  Not of a few: controllers
+of the predecessor connect long before their first command, and do not connect anew."""
+
+_SLICE = 64
+"""How many messages of one peer are taken before all others have their turn."""
 
 _MAX_UNSENT_BYTES = 8_000_000
 """What a peer that does not read may leave unsent before its connection is cut."""
@@ -30,6 +41,7 @@ class TcpTransport:
         self._max_bytes = max_bytes
         self._streams: dict[PeerAddress, _Stream] = {}
         self._server: asyncio.Server | None = None
+        self._serves = False
 
     @classmethod
     async def listen(
@@ -41,6 +53,7 @@ class TcpTransport:
             OSError: the address cannot be bound.
         """
         self = cls(listener, max_bytes)
+        self._serves = True
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: _Stream(self), address.host, address.port, **options
@@ -88,7 +101,7 @@ class TcpTransport:
 
     def opened(self, stream: "_Stream") -> None:
         """A stream is open."""
-        if len(self._streams) >= MAX_CLIENTS:
+        if self._serves and not self._make_room(stream.opened_at):
             log.warning("closed a client: there are %d already", MAX_CLIENTS)
             stream.close()
             return
@@ -100,6 +113,19 @@ class TcpTransport:
         if self._streams.get(stream.addr) is stream:
             del self._streams[stream.addr]
             self._listener.disconnected(stream.addr, error)
+
+    def _make_room(self, now: float) -> bool:
+        """Close clients of a crowd that say nothing; return whether there is room for another."""
+        if len(self._streams) < CROWD:
+            return True
+        silent = [stream for stream in self._streams.values() if not stream.heard]
+        long = [stream for stream in silent if now - stream.opened_at > SILENCE_S]
+        full = len(self._streams) - len(long) >= MAX_CLIENTS
+        for stream in long or silent[:full]:
+            log.info("closed %s port %d: it has said nothing", *stream.addr)
+            self.closed(stream, None)
+            stream.close()
+        return len(self._streams) < MAX_CLIENTS
 
     def reader(self) -> ArrayReader:
         """Return a new reader for one stream."""
@@ -120,26 +146,47 @@ class _Stream(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.addr: PeerAddress = ("", 0)
         self.local_port = 0
+        self.opened_at = 0.0
+        self.heard = False
+        """Whether a whole message has come."""
+        self._more: asyncio.Handle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)
-        self.addr = transport.get_extra_info("peername")[:2]
+        self.addr = peer_address(transport.get_extra_info("peername"))
+        self.opened_at = asyncio.get_running_loop().time()
         self.local_port = transport.get_extra_info("sockname")[1]
         # Commands are small and wait for their echo: Nagle's algorithm would delay each of them.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
+        self._reader.add(data)
+        if self._more is None:
+            self._take_slice()
+
+    def _take_slice(self) -> None:
+        """Hand on some messages; read no further before all that came are handed on."""
+        self._more = None
+        assert self._transport
         try:
-            messages = self._reader.feed(data)
+            for _ in range(_SLICE):
+                message = self._reader.next()
+                if message is None or self._transport.is_closing():
+                    self._transport.resume_reading()
+                    return
+                self.heard = True
+                self._owner.received(message, self)
         except ProtocolError as error:
             log.warning("closed the connection to %s port %d: %s", *self.addr, error)
             self.close()
             return
-        for message in messages:
-            self._owner.received(message, self)
+        self._transport.pause_reading()
+        self._more = asyncio.get_running_loop().call_soon(self._take_slice)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._more:
+            self._more.cancel()
         self._owner.closed(self, exc)
 
     def write(self, data: bytes) -> None:

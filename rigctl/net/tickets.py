@@ -33,8 +33,8 @@ class Ticket:
     confirmed: "asyncio.Future[Message]" = field(default_factory=_future)
     answered: "asyncio.Future[Message]" = field(default_factory=_future)
 
-    def take(self, output: Output, *, refused: bool) -> None:
-        """Take what the engine says of it; `refused`: the system says that nobody listens."""
+    def take(self, output: Output, *, trouble: str) -> None:
+        """Take what the engine says of it; `trouble`: what is known to be wrong with the way."""
         match output:
             case Confirmed():
                 self.confirm()
@@ -43,7 +43,7 @@ class Ticket:
             case Mangled():
                 self.mangled()
             case Unconfirmed(_, attempts):
-                self.unconfirmed(attempts, refused)
+                self.unconfirmed(attempts, trouble)
 
     def confirm(self) -> None:
         """Its echo came."""
@@ -67,12 +67,11 @@ class Ticket:
             if not future.done():
                 future.set_exception(error)
 
-    def unconfirmed(self, attempts: int, refused: bool) -> None:
+    def unconfirmed(self, attempts: int, trouble: str) -> None:
         """Its deadline passed without an echo."""
         label = self.message.event.label
-        if refused:
-            text = f"nothing listens at {self.uri}: is its daemon running (rigctl serve)?"
-            self.fail(self._error(Unreachable, text))
+        if trouble:
+            self.fail(self._error(Unreachable, f"{label} was not confirmed: {trouble}"))
             return
         text = (
             f"no echo of {label} from {self.uri} within {self.echo_timeout_s:g} s "

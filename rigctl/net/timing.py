@@ -14,6 +14,8 @@ class Timing:
     """How often a message without id is sent again; more than 0 only where the lab says so."""
     plain_spacing_s: float = 0.02
     """The pause between messages to a peer without framing (``iblutil`` on TCP)."""
+    plain_answer_s: float = 1.0
+    """How long an answer without id waits for its echo before the next one goes out."""
     hello_pause_s: float = 0.1
     """How long a peer without ids is left alone after a hello: it may send its own EXPINFO in
     return, and would take a command that crosses it for a false echo."""

@@ -3,13 +3,23 @@
 From: `net.udp`, `net.tcp`.  To: `net.communicator`.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 PeerAddress = tuple[str, int]
-"""A peer's host and port, as its socket shows them."""
+"""A peer's host and port, as its socket shows them; a link-local host with its zone."""
 
 UDP_MAX_BYTES = 65_507
 """The largest payload of an IPv4 datagram."""
+
+
+def peer_address(address: tuple[Any, ...]) -> PeerAddress:
+    """Return the host and port of a socket's address.
+
+    The socket module keeps the zone of an IPv6 address beside the host (host, port, flow, zone);
+    without it nothing could be sent back to a link-local one.
+    """
+    host, port, zone = address[0], address[1], address[3] if len(address) > 3 else 0
+    return (f"{host}%{zone}" if zone and "%" not in host else host), port
 
 
 class Listener(Protocol):

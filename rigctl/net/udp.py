@@ -7,7 +7,7 @@ import asyncio
 from typing import Any, cast
 
 from rigctl.address import Address
-from rigctl.net.transport import Listener, PeerAddress
+from rigctl.net.transport import Listener, PeerAddress, peer_address
 
 
 class UdpTransport(asyncio.DatagramProtocol):
@@ -37,7 +37,7 @@ class UdpTransport(asyncio.DatagramProtocol):
         """
         self = await cls._open(listener, remote_addr=(address.host, address.port), **options)
         assert self._transport
-        self.peer = self._transport.get_extra_info("peername")[:2]
+        self.peer = peer_address(self._transport.get_extra_info("peername"))
         return self
 
     @classmethod
@@ -77,7 +77,7 @@ class UdpTransport(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """One datagram came."""
-        self._listener.received(data, self.peer or addr[:2])
+        self._listener.received(data, self.peer or peer_address(addr))
 
     def error_received(self, exc: Exception) -> None:
         """The system reports an error, such as an ICMP "port unreachable"."""

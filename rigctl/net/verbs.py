@@ -10,6 +10,9 @@ from rigctl.errors import ProtocolError
 from rigctl.messages import ERROR, Event, ExpRef, Json, Message, Status
 from rigctl.net.codec import decode
 
+_MAX_ERROR_CHARACTERS = 2000
+"""How much of an error's text is sent, so that an error always fits its transport."""
+
 
 class AlyxClient(Protocol):
     """What is needed of ``one.webclient.AlyxClient``."""
@@ -65,7 +68,11 @@ def alyx_message(alyx: AlyxClient | None = None) -> Message:
 
 def error_message(error: Exception, event: Event) -> Message:
     """Return the message that tells a peer that its command failed, and how."""
-    return Message(ERROR, (f"{type(error).__name__}: {error}", int(event)))
+    text = f"{type(error).__name__}: {error}"
+    if len(text) > _MAX_ERROR_CHARACTERS:
+        text = text[: _MAX_ERROR_CHARACTERS - 4] + " ..."
+    # Names of files may hold halves of characters, which no message can carry.
+    return Message(ERROR, (text.encode(errors="replace").decode(), int(event)))
 
 
 def as_message(data: Message | Sequence[Json] | str | bytes) -> Message:

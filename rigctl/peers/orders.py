@@ -52,6 +52,17 @@ class Attach(_Line, frozen=True):
     ring: str
 
 
+class Note(_Line, frozen=True):
+    """Put something that a source noticed among the session's events."""
+
+    stream: str
+    kind: str
+    text: str
+    facts: dict[str, Any]
+    at: int
+    """The ring's sample at which it was noticed."""
+
+
 class Finish(_Line, frozen=True):
     """Record what has arrived so far, then close all files."""
 
@@ -88,6 +99,8 @@ class Noticed(_Line, frozen=True):
     kind: str
     text: str
     facts: dict[str, Any] = {}
+    at: int = 0
+    """The ring's sample at which it was noticed."""
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -117,5 +130,5 @@ class Ended(_Line, frozen=True):
     """Size and hash of the files that only grew, by path below the session."""
 
 
-Order = SourceSetup | RecorderSetup | Begin | Attach | Finish
+Order = SourceSetup | RecorderSetup | Begin | Attach | Note | Finish
 Report = Ready | Opened | Situation | Noticed | Progress | Ended

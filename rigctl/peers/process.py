@@ -23,8 +23,6 @@ _ENCODER = msgspec.json.Encoder()
 _MAX_LINE_BYTES = 4_000_000
 _END_S = 10.0
 """How long a worker may take to end by itself."""
-_LAST_S = 1.0
-"""How long it may take once it tells nothing more, for it is ending then."""
 
 
 class Worker:
@@ -33,11 +31,15 @@ class Worker:
     Args:
         name: what it is called in the log.
         process: the running process.
+        exited: set when it has ended, whoever may still hold its pipes.
     """
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self, name: str, process: asyncio.subprocess.Process, exited: asyncio.Event
+    ) -> None:
         self.name = name
         self._process = process
+        self._exited = exited
         self._killed = False
         self._relaying = asyncio.create_task(self._relay(), name=f"log of {name}")
 
@@ -53,19 +55,18 @@ class Worker:
         Raises:
             OSError: it cannot be started.
         """
+        loop = asyncio.get_running_loop()
         # In a session of its own, so that ^C in a terminal reaches the daemon alone.
-        process = await asyncio.create_subprocess_exec(
+        transport, protocol = await loop.subprocess_exec(
+            lambda: _Protocol(loop),
             sys.executable,
             "-m",
             __package__,
             module.rpartition(".")[2],
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=_MAX_LINE_BYTES,
             start_new_session=os.name == "posix",
         )
-        worker = cls(name, process)
+        process = asyncio.subprocess.Process(transport, protocol, loop)
+        worker = cls(name, process, protocol.exited)
         worker.send(setup)
         return worker
 
@@ -94,23 +95,21 @@ class Worker:
             except msgspec.DecodeError as error:
                 # One that is killed may leave half a line behind.
                 log.warning("%s: a report that cannot be read: %s", self.name, error)
-        await self._end(_LAST_S)
+        await self._end()
 
     async def stop(self) -> None:
         """Have it put its things in order and end; by force if it does not."""
         assert self._process.stdin
         self._process.stdin.close()
-        await self._end(_END_S)
+        await self._end()
 
-    async def _end(self, within_s: float) -> None:
+    async def _end(self) -> None:
         """Wait until it has ended, and end what it may have started."""
-        # A program that a driver started may hold the worker's standard error: then this waits
-        # although the worker is gone.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                await self._process.wait()
-        if self._process.returncode is None:
-            log.error("%s did not end within %g s and is killed", self.name, within_s)
+            async with asyncio.timeout(_END_S):
+                await self._exited.wait()
+        if not self._exited.is_set():
+            log.error("%s did not end within %g s and is killed", self.name, _END_S)
         self._kill_all()
         await self._process.wait()
         await self._relaying
@@ -132,6 +131,23 @@ class Worker:
         while line := await _next_line(self._process.stderr, self.name):
             if text := line.decode(errors="replace").rstrip():
                 logs.relay(text, self.name)
+
+
+class _Protocol(asyncio.subprocess.SubprocessStreamProtocol):
+    """Tells when a process ends; `Process.wait` would wait for all who hold its pipes as well.
+
+    Args:
+        loop: the running one.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=_MAX_LINE_BYTES, loop=loop)
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        """Called by the loop."""
+        super().process_exited()
+        self.exited.set()
 
 
 async def _next_line(stream: asyncio.StreamReader, name: str) -> bytes:

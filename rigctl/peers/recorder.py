@@ -8,6 +8,7 @@ waits for the disk to be durable.
 
 import logging
 import threading
+import time
 from pathlib import Path
 
 from rigctl.errors import RigctlError
@@ -17,6 +18,7 @@ from rigctl.peers.orders import (
     Counts,
     Ended,
     Finish,
+    Note,
     Order,
     Progress,
     Ready,
@@ -28,6 +30,9 @@ from rigctl.recording.events import EventLog
 from rigctl.recording.layout import EVENTS
 
 log = logging.getLogger(__name__)
+
+BEAT_S = 0.4
+"""How often the recorder says where it has got to, at the least."""
 
 
 class Recorder:
@@ -56,6 +61,8 @@ class Recorder:
                     track.attach(ring, from_start=True)
             case Finish() if self._events is None:
                 self._channel.report(Ended({}, {}))
+            case Note():
+                self._note(order)
             case Finish():
                 self.finish()
             case _:
@@ -102,10 +109,20 @@ class Recorder:
         self._flusher = threading.Thread(target=self._flush, name="flush")
         self._flusher.start()
 
+    def _note(self, note: Note) -> None:
+        track = self._tracks.get(note.stream)
+        if self._events and track:
+            value = {**note.facts, "text": note.text, "sample": track.position_of(note.at)}
+            self._log_event(self._events, note.kind, value, source=note.stream)
+
     def _flush(self) -> None:
-        while not self._finished.wait(self._flush_s):
-            for track in self._tracks.values():
-                track.sync()
+        """Flush every interval; report more often, so that a recorder that hangs is found out."""
+        due_s = time.monotonic() + self._flush_s
+        while not self._finished.wait(min(BEAT_S, max(due_s - time.monotonic(), 0))):
+            if time.monotonic() >= due_s:
+                due_s += self._flush_s
+                for track in self._tracks.values():
+                    track.sync()
             self._report()
 
     def _report(self) -> None:
@@ -114,9 +131,11 @@ class Recorder:
     def _counts(self) -> dict[str, Counts]:
         return {name: track.counts for name, track in self._tracks.items()}
 
-    def _log_event(self, events: EventLog, kind: str, value: object) -> None:
+    def _log_event(
+        self, events: EventLog, kind: str, value: object, source: str = "recorder"
+    ) -> None:
         try:
-            events.append("recorder", kind, value)
+            events.append(source, kind, value)
         except RigctlError as error:
             log.error("event %s not written: %s", kind, error)
 

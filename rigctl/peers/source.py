@@ -73,7 +73,8 @@ class Source:
             case Lull(reason, lost):
                 self._tell(reason, lost=lost)
             case Notice(kind, text, facts):
-                self._channel.report(Noticed(kind, text, facts))
+                at = self._ring.head if self._ring else 0
+                self._channel.report(Noticed(kind, text, facts, at))
 
     def _tell(self, reason: str, *, lost: bool) -> None:
         self._flowing = False

@@ -57,6 +57,7 @@ class Track(threading.Thread):
         self._overruns = 0
         self._failure = ""
         self._sequence = Sequence(0)
+        self._offset = 0
 
     def attach(self, ring: str, *, from_start: bool) -> None:
         """Have the stream go on in a ring: with all that is in it, or from now on."""
@@ -66,6 +67,10 @@ class Track(threading.Thread):
         """Have it record what has arrived, close its files and end."""
         self._finishing.set()
         self._rings.put(None)
+
+    def position_of(self, ring_sample: int) -> int:
+        """Return where in the recording a sample of the ring lies, or will lie."""
+        return max(ring_sample + self._offset, 0)
 
     def sync(self) -> None:
         """Make what is written durable; called from the recorder's flush thread."""
@@ -181,7 +186,7 @@ class Track(threading.Thread):
     def _append(
         self, writer: StreamWriter, batch: Batch, step: Append, markers: list[Marker]
     ) -> None:
-        offset = writer.samples - step.start
+        offset = self._offset = writer.samples - step.start
         samples = batch.samples[step.start - batch.start : step.stop - batch.start]
         writer.append(samples, counter=step.counter, arrival_s=step.arrival_s)
         inside = [marker for marker in markers if marker.position < step.stop]

@@ -75,6 +75,8 @@ class SessionStream(msgspec.Struct, frozen=True, kw_only=True):
 
     required: bool = True
     device: str = ""
+    failure: str = ""
+    """Why not all of it was recorded; empty where nothing is known to be missing at the end."""
 
 
 class SessionHeader(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,9 +144,13 @@ class Session:
             config_hash=config_hash(header.config),
             config=header.config,
         )
-        write_new(folder / layout.SESSION, encode_document(record))
-        with writing(folder):
-            sync_folder(folder)
+        try:
+            write_new(folder / layout.SESSION, encode_document(record))
+            with writing(folder):
+                sync_folder(folder)
+        except RecordingError as error:
+            set_aside(folder, str(error))  # or what is no session would hold its reference
+            raise
         return cls(folder, record)
 
     @classmethod
@@ -195,7 +201,12 @@ class Session:
         Raises:
             RecordingError: the session is sealed, or it cannot be renamed.
         """
-        self.update(state=ABANDONED, note=reason)
+        if self.is_sealed:
+            raise RecordingError(f"{self.path}: the session is sealed; it stays where it is")
+        try:
+            self.update(state=ABANDONED, note=reason)
+        except RecordingError as error:
+            logger.warning("%s cannot say why it is set aside: %s", self.path, error)
         self.path = set_aside(self.path, reason)
         return self.path
 

@@ -72,6 +72,7 @@ def verify(path: Path, *, full: bool = False, progress: Progress | None = None) 
     findings = {folder.name: check_stream(folder, count.advance) for folder in folders}
     problems += [text for found in findings.values() for text in found.problems]
     problems += _empty_streams(record, findings)
+    problems += _failures(record)
     problems += _event_problems(path / layout.EVENTS)
     problems += _seal_problems(path, record, findings, count)
     count.finish()
@@ -125,6 +126,13 @@ def _empty_streams(
     for name, count in samples.items():
         if count == 0 and (name not in listed or listed[name].required):
             yield f"{name}/: no samples were recorded"
+
+
+def _failures(record: SessionRecord | None) -> Iterator[str]:
+    """Yield the streams of which the rig itself says that not all was recorded."""
+    for name, stream in (record.streams if record else {}).items():
+        if stream.failure:
+            yield f"{name}/: not all was recorded: {stream.failure}"
 
 
 def _seal_problems(

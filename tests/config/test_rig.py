@@ -19,6 +19,7 @@ sources:
   test: {device: simulated, channels: 8}
 record: [test]
 flush: 250ms
+hook_timeout: 2 min
 """
 
 
@@ -39,6 +40,7 @@ def test_a_full_file(tmp_path: Path) -> None:
     assert rig.data_root == tmp_path.parent / "recordings"
     assert rig.main_sync
     assert (rig.service, rig.record, rig.flush_s) == ("services/eeg.py:EEG", ("test",), 0.25)
+    assert rig.hook_timeout_s == 120
     assert rig.sources == {
         "amp": SourceEntry("amp", "rda", {"host": "127.0.0.1", "port": 51244}, 0.5, required=False),
         "test": SourceEntry("test", "simulated", {"channels": 8}, 60.0, required=True),
@@ -98,6 +100,7 @@ def test_others_are_let_in_only_knowingly(tmp_path: Path, refusals: Refusals) ->
         ("name: a\nflush: .nan\n", 2, "flush", "500ms"),
         ("name: a\nflush: true\n", 2, "flush", "a number or text"),
         (f"name: a\nflush: 1{'0' * 400}\n", 2, "flush", "out of range"),
+        ("name: a\nhook_timeout: 0s\n", 2, "hook_timeout", "500ms"),
         ("name: a\ndata_root:\n", 2, "data_root", "expected text, got nothing"),
         ("name: a\ndata_root: ~nobody-here/x\n", 2, "data_root", "is no folder"),
         ('name: a\ndata_root: "a\\0b"\n', 2, "data_root", "is no folder"),

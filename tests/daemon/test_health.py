@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from rigctl.daemon.health import STALL_S, conditions
+from rigctl.daemon.health import STALL_S, RecorderLife, conditions
 from rigctl.messages import Status
 from rigctl.reports import Condition, StreamReport
 
@@ -13,6 +13,7 @@ WELL = StreamReport(
     recorded=True,
     situation="samples come",
     lost=False,
+    flowing=True,
     channels=32,
     rate_hz=1000.0,
     measured_hz=999.9,
@@ -23,17 +24,19 @@ WELL = StreamReport(
     gaps=0,
     missing_samples=0,
     overruns=0,
+    durable_age_s=0.9,
     failure="",
 )
+ALIVE = RecorderLife(flush_s=1.0, silent_s=0.1)
 
 
 def figures(**changes: object) -> StreamReport:
     return msgspec.structs.replace(WELL, **changes)
 
 
-def found(**changes: object) -> list[str]:
+def found(recorder: RecorderLife = ALIVE, **changes: object) -> list[str]:
     """The reasons why a running rig with one such stream is not well."""
-    told = conditions(Status.RUNNING, {"amp": figures(**changes)})
+    told = conditions(Status.RUNNING, {"amp": figures(**changes)}, recorder)
     assert all((one.condition, one.stream) == ("DEGRADED", "amp") for one in told)
     return [one.reason for one in told]
 
@@ -49,7 +52,8 @@ def test_known_gaps_are_counted_but_are_no_condition() -> None:
 def test_a_stall_shows_within_two_seconds() -> None:
     assert STALL_S < 2
     assert found(age_s=STALL_S - 0.01) == []
-    assert found(age_s=STALL_S + 0.1) == [f"no sample for {STALL_S + 0.1:.1f} s: samples come"]
+    assert found(age_s=STALL_S + 0.1) == [f"no sample for {STALL_S + 0.1:.1f} s"]
+    assert found(age_s=9.0, flowing=False, situation="paused") == ["no sample for 9.0 s: paused"]
 
 
 @pytest.mark.parametrize(("rate_hz", "still_well_s", "stalled_s"), [(0.5, 5.9, 6.1), (1, 2.9, 3.1)])
@@ -78,6 +82,24 @@ def test_a_recording_that_failed_shows_whatever_the_device_does() -> None:
     assert found(failure="disk full", lost=True) == ["not all was recorded: disk full"]
 
 
+def test_samples_that_come_but_are_not_made_safe_show() -> None:
+    assert found(durable_age_s=1.0 + STALL_S - 0.01) == []
+    assert found(durable_age_s=3.0) == ["nothing was made safe on disk for 3.0 s"]
+    patient = RecorderLife(flush_s=10.0)
+    assert found(patient, durable_age_s=11.0) == []
+
+
+def test_a_recorder_that_hangs_shows_within_two_seconds() -> None:
+    assert found(RecorderLife(flush_s=10.0, silent_s=STALL_S - 0.01)) == []
+    (reason,) = found(RecorderLife(flush_s=10.0, silent_s=STALL_S + 0.1))
+    assert "the recorder has not answered for 1.6 s" in reason
+
+
+def test_what_is_wrong_with_the_device_is_said_first() -> None:
+    dead = RecorderLife(flush_s=1.0, silent_s=9.0)
+    assert found(dead, lost=True, situation="cable out") == ["cable out"]
+
+
 def test_a_stream_that_is_not_required_is_degraded_as_well() -> None:
     assert len(found(required=False, lost=True)) == 1
 
@@ -88,18 +110,20 @@ def test_a_stream_that_is_not_recorded_is_no_condition() -> None:
 
 @pytest.mark.parametrize("status", set(Status) - {Status.RUNNING})
 def test_a_device_matters_only_while_the_rig_runs(status: Status) -> None:
-    assert conditions(status, {"amp": figures(lost=True, age_s=100.0)}) == []
+    dead = RecorderLife(flush_s=1.0, silent_s=100.0)
+    streams = {"amp": figures(lost=True, age_s=100.0, durable_age_s=100.0)}
+    assert conditions(status, streams, dead) == []
 
 
 @pytest.mark.parametrize("status", Status)
 def test_a_failure_shows_until_the_session_is_cleaned_up(status: Status) -> None:
-    told = conditions(status, {"amp": figures(failure="disk full")})
+    told = conditions(status, {"amp": figures(failure="disk full")}, ALIVE)
     assert bool(told) == (status in (Status.RUNNING, Status.STOPPED))
 
 
 def test_every_stream_has_its_own() -> None:
     streams = {"a": figures(lost=True, situation="gone"), "b": WELL, "c": figures(failure="full")}
-    assert conditions(Status.RUNNING, streams) == [
+    assert conditions(Status.RUNNING, streams, ALIVE) == [
         Condition("DEGRADED", "a", "gone"),
         Condition("DEGRADED", "c", "not all was recorded: full"),
     ]

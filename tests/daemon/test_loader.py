@@ -99,6 +99,7 @@ def test_a_file_that_is_missing_is_told_with_where_it_was_looked_for(
         ("class Shutter(", "cannot be loaded: SyntaxError"),
         ("import nothing_like_this", "cannot be loaded: ModuleNotFoundError"),
         ("raise OSError('no such port')", "cannot be loaded: OSError('no such port')"),
+        (f"{GOOD}\n    def on_stop(self, data, immediately): ...\n", "must be an `async def`"),
         (
             f"{GOOD}\n    def __init__(self, rig):\n        raise KeyError('port')\n",
             "cannot be made: KeyError('port')",

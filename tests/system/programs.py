@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 DATA = Path(__file__).parents[1] / "data"
@@ -112,6 +113,18 @@ def served_rigs(folder: Path, **rigs: dict[str, Any]) -> Iterator[tuple[Path, di
         lab = folder / "rigctl.yaml"
         lab.write_text(yaml.safe_dump({"rigs": uris, "data_root": "data"}))
         yield lab, daemons
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, kilobytes: int) -> Iterator[None]:
+    """Mount a disk of so many kilobytes on a folder; skipped where one may not."""
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "rigctl-test", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def free_port() -> int:

@@ -13,7 +13,16 @@ import pytest
 
 from rigctl.recording.verify import verify
 
-from .programs import children, free_port, report, rigctl, served_rigs, started, until
+from .programs import (
+    children,
+    free_port,
+    report,
+    rigctl,
+    served_rigs,
+    small_disk,
+    started,
+    until,
+)
 
 REF = "2024-01-01_1_subject"
 SIMULATED = {"device": "simulated", "channels": 4, "rate": 1000, "dtype": "int16"}
@@ -146,7 +155,30 @@ def test_a_killed_recorder_is_shown_and_never_called_recording(tmp_path):
         assert "recorder process ended by itself" in lost["rigs"]["eeg"]["conditions"][0]["reason"]
         assert rigctl("status", lab=lab).returncode == 1
         assert rigctl("stop", lab=lab).returncode == 1
+        rigctl("cleanup", lab=lab)
     assert (session(tmp_path) / "amp/data.eeg").stat().st_size > 0
+    found = verify(session(tmp_path))
+    assert (found.ok, found.sealed) == (False, True)
+    assert any("not all was recorded" in problem for problem in found.problems)
+
+
+@pytest.mark.parametrize("worker", ["source", "recorder"])
+def test_a_worker_that_hangs_shows_and_clears_and_stays_on_record(tmp_path, worker):
+    with served_rigs(tmp_path, eeg=RIG) as (lab, daemons):
+        assert rigctl("start", REF, lab=lab).returncode == 0
+        pid = children(daemons["eeg"].process.pid)[worker]
+        os.kill(pid, signal.SIGSTOP)
+        hanging = until(lab, lambda r: r["rigs"]["eeg"]["conditions"])
+        expected = "no sample for" if worker == "source" else "recorder has not answered for"
+        assert expected in hanging["rigs"]["eeg"]["conditions"][0]["reason"]
+        os.kill(pid, signal.SIGCONT)
+        until(lab, lambda r: not r["rigs"]["eeg"]["conditions"])
+        assert rigctl("stop", lab=lab).returncode == 0
+        assert rigctl("cleanup", lab=lab).returncode == 0
+    assert verify(session(tmp_path)).ok
+    episode = json.loads((session(tmp_path) / "session.json").read_text())["episodes"][0]
+    assert (episode["condition"], episode["source"]) == ("DEGRADED", "amp")
+    assert episode["until_unix_s"] > episode["since_unix_s"]
 
 
 def test_a_killed_daemon_leaves_no_worker_and_an_intact_recording(tmp_path):
@@ -215,6 +247,98 @@ def test_a_service_that_raises_refuses_the_start(tmp_path):
     assert not session(tmp_path).exists()
 
 
+HOOKS = """
+import asyncio, sys
+from rigctl.daemon import Service
+class Odd(Service):
+    async def on_start(self, exp_ref, data):
+        {start}
+    async def on_stop(self, data, immediately):
+        {stop}
+"""
+
+
+@pytest.mark.parametrize(
+    ("hooks", "said"),
+    [
+        ({"start": "sys.exit(3)"}, "on_start called sys.exit(3)"),
+        ({"start": "await asyncio.sleep(1e6)"}, "on_start did not return within 0.5 s"),
+        ({"start": "raise asyncio.CancelledError"}, "on_start cancelled itself"),
+        ({"start": "a = []; a.append(a); return a"}, "cannot"),
+        ({"start": "return {1, 2}"}, ""),
+        ({"start": "return float('nan')"}, ""),
+    ],
+    ids=["exits", "hangs", "cancels", "recursive", "set", "nan"],
+)
+def test_whatever_a_hook_does_the_daemon_answers_and_lives(tmp_path, hooks, said):
+    code = HOOKS.format(**({"start": "pass", "stop": "pass"} | hooks))
+    (tmp_path / "odd.py").write_text(code)
+    rig = RIG | {"service": "odd.py:Odd", "hook_timeout": 0.5}
+    with served_rigs(tmp_path, eeg=rig) as (lab, _):
+        done = rigctl("start", REF, lab=lab)
+        assert done.returncode == (0 if not said else 1), done.stderr
+        if said != "cannot":
+            assert said in done.stderr
+        assert report(lab)["rigs"]["eeg"]["reachable"]
+
+
+def test_a_hook_that_hangs_at_stop_does_not_hold_the_recording(tmp_path):
+    code = HOOKS.format(start="pass", stop="await asyncio.sleep(1e6)")
+    (tmp_path / "odd.py").write_text(code)
+    rig = RIG | {"service": "odd.py:Odd", "hook_timeout": 0.5}
+    with served_rigs(tmp_path, eeg=rig) as (lab, daemons):
+        assert rigctl("start", REF, lab=lab).returncode == 0
+        failed = rigctl("stop", lab=lab)
+        assert failed.returncode == 1
+        assert "on_stop did not return within 0.5 s" in failed.stderr
+        assert report(lab)["rigs"]["eeg"]["status"] == "STOPPED"
+        assert daemons["eeg"].end() == 0
+    found = verify(session(tmp_path))
+    assert (found.ok, found.sealed) == (True, True)
+
+
+def test_a_start_that_waits_its_turn_is_interrupted_too(tmp_path):
+    amp = {"device": "rda", "host": "127.0.0.1", "port": free_port()}
+    with served_rigs(tmp_path, eeg={"sources": {"amp": amp}}) as (lab, _):
+        lab.write_text(lab.read_text() + "timeouts: {reply: 60}\n")
+        with started("start", REF, lab=lab) as first, started("start", REF, lab=lab) as second:
+            until(lab, lambda r: r["rigs"]["eeg"]["path"])
+            assert rigctl("stop", "--immediately", lab=lab).returncode == 0
+            for start in (first, second):
+                start.process.communicate(timeout=30)
+                assert start.process.returncode == 1
+        assert report(lab)["rigs"]["eeg"]["status"] in ("CONNECTED", "INITIALIZED", "STOPPED")
+
+
+def test_a_full_disk_at_start_is_named_and_holds_no_reference(tmp_path):
+    disk = tmp_path / "data"
+    disk.mkdir()
+    with small_disk(disk, 64):
+        (disk / "filler").write_bytes(bytes(60 * 1024))
+        with served_rigs(tmp_path, eeg=RIG) as (lab, _):
+            failed = rigctl("start", REF, lab=lab)
+            assert failed.returncode == 1
+            assert "No space left" in failed.stderr or "disk" in failed.stderr
+            assert not session(tmp_path).exists()
+            (disk / "filler").unlink()
+            assert rigctl("init", REF, lab=lab).returncode == 0
+
+
+def test_init_after_a_stop_needs_no_reference(tmp_path):
+    with served_rigs(tmp_path, eeg=RIG) as (lab, _):
+        assert rigctl("start", REF, lab=lab).returncode == 0
+        assert rigctl("stop", lab=lab).returncode == 0
+        assert rigctl("init", lab=lab).returncode == 0
+
+
+def test_a_data_root_that_cannot_be_used_is_named_at_init(tmp_path):
+    (tmp_path / "data").write_text("a file")
+    with served_rigs(tmp_path, eeg=RIG) as (lab, _):
+        failed = rigctl("init", lab=lab)
+        assert failed.returncode == 1
+        assert f"data_root {tmp_path / 'data'} cannot be made" in failed.stderr
+
+
 def test_run_is_the_whole_life_and_an_interrupt_ends_it_cleanly(tmp_path):
     with served_rigs(tmp_path, eeg=RIG, probe=RIG) as (lab, _):
         done = rigctl("run", REF, "--for", "1s", "--json", lab=lab)
@@ -235,7 +359,7 @@ def test_a_stop_without_a_start_changes_nothing_and_is_no_error(tmp_path):
 
 
 class BrokenAmplifier(threading.Thread):
-    """Sends a good start and good data, then what it is told to; a real socket."""
+    """Sends a good start and good data, 50 blocks a second, then what it is told to."""
 
     def __init__(self, then: bytes) -> None:
         super().__init__(daemon=True)
@@ -246,14 +370,14 @@ class BrokenAmplifier(threading.Thread):
 
     def run(self) -> None:
         client, _ = self.listener.accept()
-        with client:
+        with client, self.listener:
             client.sendall(start_message())
-            for number in range(50):
+            number = 0
+            while not self.broken.wait(0.02):
                 client.sendall(data_message(number))
-            self.broken.wait(30)
+                number += 1
             client.sendall(self.then)
             client.recv(1)
-        self.listener.close()
 
 
 GUID = bytes.fromhex("8E45584396C9864CAF4A98BBF6C91450")
@@ -286,9 +410,7 @@ def test_a_broken_amplifier_is_shown_as_lost_and_the_recording_stays_intact(tmp_
     amplifier.start()
     amp = {"device": "rda", "host": "127.0.0.1", "port": amplifier.port}
     with served_rigs(tmp_path, eeg={"sources": {"amp": amp}}) as (lab, _):
-        with started("start", REF, lab=lab) as start:
-            until(lab, lambda r: streams(r)["amp"]["received"] == 1000)
-            start.process.communicate(timeout=20)
+        assert rigctl("start", REF, lab=lab).returncode == 0
         amplifier.broken.set()
         lost = until(lab, lambda r: streams(r)["amp"]["lost"])
         assert lost["rigs"]["eeg"]["conditions"][0]["stream"] == "amp"

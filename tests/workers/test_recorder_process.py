@@ -1,5 +1,6 @@
 """The recorder process beside real sources: what came is on disk, bit for bit, whoever dies."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from rigctl.blocks import BlockFlags
-from rigctl.peers.orders import Attach, Begin, Counts, Ended, Finish, Opened, Progress, Ready
+from rigctl.peers.orders import Attach, Begin, Counts, Ended, Finish, Note, Opened, Progress, Ready
 from rigctl.rda.layout import exact_rate
 from rigctl.rda.synthetic import SyntheticSource, Wave, periodic_markers, signal_layout
 from rigctl.recording.events import read_events
@@ -30,6 +31,13 @@ LAYOUT = signal_layout(3, exact_rate(RATE), "int16")
 async def begin(recorder: Listener, session: Session, source: Listener | None) -> None:
     ring = (await source.until(Opened)).ring if source else None
     recorder.worker.send(Begin(str(session.path), str(REF), {"amp": ring}))
+
+
+async def received(source: Listener, samples: int) -> int:
+    """Wait until so many samples are in the source's ring; return how many there are."""
+    with RingReader.attach((await source.until(Opened)).ring) as ring:
+        assert await asyncio.to_thread(ring.wait, samples - 1, 10)
+        return ring.head
 
 
 async def durable(recorder: Listener, samples: int, stream: str = "amp") -> Counts:
@@ -79,12 +87,14 @@ async def test_a_source_is_recorded_bit_for_bit_and_sealed(
     workers: Workers, session: Session
 ) -> None:
     recorder, source = await workers.recorder(), await workers.source("simulated", **SIMULATED)
+    before = await received(source, 500)
     await begin(recorder, session, source)
     await durable(recorder, 1000)
     ended = await finish(recorder)
     assert isinstance(recorder.told[0], Ready)
     stream = intact(session)
     check(stream)
+    assert int(stream.index[0]["counter"]) * POINTS >= before  # from now on
     counts = ended.streams["amp"]
     assert counts.samples == counts.durable_samples == len(stream.samples) >= 1000
     assert counts.bytes == stream.samples.nbytes
@@ -106,6 +116,31 @@ async def test_start_and_stop_are_events_of_the_session(workers: Workers, sessio
     ]
 
 
+async def test_what_a_source_noticed_is_an_event_at_its_sample(
+    workers: Workers, session: Session
+) -> None:
+    recorder, source = await workers.recorder(), await workers.source("simulated", **SIMULATED)
+    await begin(recorder, session, source)
+    await durable(recorder, 1)
+    at = await received(source, 1)
+    recorder.worker.send(Note("amp", "state", "paused", {"state": 6}, at))
+    await finish(recorder)
+    begun = int(intact(session).index[0]["counter"]) * POINTS
+    (event,) = [e for e in read_events(session.path / EVENTS).events if e.kind == "state"]
+    assert event.source == "amp"
+    assert event.value == {"state": 6, "text": "paused", "sample": at - begun}
+
+
+async def test_a_recorder_says_that_it_lives_however_seldom_it_flushes(
+    workers: Workers, session: Session
+) -> None:
+    recorder = await workers.recorder(flush_s=3600)
+    await begin(recorder, session, await workers.source("simulated", **SIMULATED))
+    for _ in range(3):
+        await recorder.until(Progress, after=len(recorder.told))
+    await finish(recorder)
+
+
 async def test_the_first_samples_are_told_without_waiting_for_a_flush(
     workers: Workers, session: Session
 ) -> None:
@@ -122,6 +157,7 @@ async def test_a_ring_that_comes_later_is_recorded_from_its_first_sample(
     recorder = await workers.recorder()
     await begin(recorder, session, None)
     source = await workers.source("simulated", **SIMULATED)
+    await received(source, 500)
     recorder.worker.send(Attach("amp", (await source.until(Opened)).ring))
     await durable(recorder, 100)
     await finish(recorder)

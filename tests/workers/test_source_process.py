@@ -157,7 +157,7 @@ async def test_what_a_device_says_is_told_in_its_order(workers: Workers) -> None
         Situation("waiting for the knob", lost=False, flowing=False),
         flows,
         flows,  # a run of its own
-        Noticed("state", "the knob was turned", {"angle": 30}),
+        Noticed("state", "the knob was turned", {"angle": 30}, at=20),
         flows,
         Situation("the cable is out", lost=True, flowing=False),
         Situation("the device has no more samples", lost=True, flowing=False),
@@ -180,18 +180,17 @@ async def test_a_mistake_in_a_driver_is_said_with_its_place(
 @pytest.mark.usefixtures("drivers")
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "stopped"])
 async def test_a_program_that_a_driver_left_behind_ends_with_the_source(
-    workers: Workers, monkeypatch: pytest.MonkeyPatch, killed: bool
+    workers: Workers, killed: bool
 ) -> None:
-    monkeypatch.setattr(process, "_END_S", 0.5)
-    monkeypatch.setattr(process, "_LAST_S", 0.1)
     source = await workers.source("leaving")
     helper = os.pidfd_open((await source.until(Noticed)).facts["pid"])
     await source.until(Situation)
-    if killed:
-        os.kill(source.worker.pid, signal.SIGKILL)
-        assert await source.ended() == -signal.SIGKILL
-    else:
-        assert await source.stop() == 0
+    async with asyncio.timeout(process._END_S / 2):  # at once, though it holds the worker's pipes
+        if killed:
+            os.kill(source.worker.pid, signal.SIGKILL)
+            assert await source.ended() == -signal.SIGKILL
+        else:
+            assert await source.stop() == 0
     assert select.select([helper], [], [], 10)[0]  # it is readable once the process is gone
     os.close(helper)
 

@@ -32,6 +32,13 @@ def segments(stream: StreamReader) -> list[int]:
     return [marker.position for marker in stream.markers if marker.type == "New Segment"]
 
 
+def open_below(folder: Path) -> list[str]:
+    """The files below a folder that this process has open, where the system tells."""
+    descriptors = Path("/proc/self/fd").glob("*")
+    targets = [str(one.readlink()) for one in descriptors if one.is_symlink()]
+    return [target for target in targets if target.startswith(str(folder))]
+
+
 # --- all is well
 
 
@@ -230,6 +237,7 @@ def test_a_ring_of_another_layout_goes_on_in_files_of_its_own(deck: Deck, feeds:
         feed.sent = 100 * start
         feed.send(10)
     deck.record(*made)
+    assert open_below(deck.session.path) == []
     for start, folder in enumerate(("amp", "amp.2", "amp.3", "amp.4")):
         stream = deck.stream(folder)
         assert stream.info == layouts[start]
@@ -357,12 +365,14 @@ def test_markers_of_a_block_without_samples_stand_at_the_next_one(deck: Deck, fe
 def test_markers_at_the_very_end_are_recorded_though_no_sample_follows(
     deck: Deck, feeds: Feeds
 ) -> None:
-    feed = feeds(INFO)
+    feed, goes_on = feeds(INFO), threading.Event()
+    deck.on_report = lambda: goes_on.wait(10)
     deck.start(feed)
     feed.send(10)
     deck.wait_for_report()
-    deck.on_report = lambda: None
     feed.send(0, 0)
+    deck.track.finish()
+    goes_on.set()
     deck.finish()
     assert marks(deck.stream(), "Stimulus") == [(10, "10")]
 
@@ -373,6 +383,17 @@ def test_markers_outside_their_block_stay_in_the_recording(deck: Deck, feeds: Fe
     feed.send(10, 12)
     deck.record(feed)
     assert [at for at, _ in marks(deck.stream(), "Stimulus")] == [0, 20]
+
+
+def test_a_marker_outside_its_block_costs_no_other(deck: Deck, feeds: Feeds) -> None:
+    feed = feeds(INFO)
+    feed.send(10, 12, 3)
+    feed.lose(2, 10)
+    feed.send(10, 5)
+    deck.record(feed)
+    found = dict(reversed(mark) for mark in marks(deck.stream(), "Stimulus"))
+    assert found.keys() == {"12", "3", "35"}
+    assert (found["3"], found["35"]) == (3, 35)
 
 
 def test_length_and_channel_of_a_marker_are_kept(deck: Deck, feeds: Feeds) -> None:
