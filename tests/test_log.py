@@ -34,7 +34,7 @@ def written(style: str = "json", level: str = "INFO") -> io.StringIO:
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in stream.getvalue().splitlines()]
+    return [json.loads(line) for line in stream.getvalue().split("\n") if line]
 
 
 def test_a_line_is_an_object_with_time_level_logger_and_text() -> None:

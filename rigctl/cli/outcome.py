@@ -84,7 +84,7 @@ def merged(*errors: RigctlError | None) -> RigctlError | None:
     by_name: dict[str, Exception] = {}
     for error in found:
         assert isinstance(error, RigsFailed)
-        by_name = {**error.errors, **by_name}
+        by_name |= {name: e for name, e in error.errors.items() if name not in by_name}
     return RigsFailed(by_name)
 
 

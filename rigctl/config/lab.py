@@ -87,7 +87,7 @@ def load_lab(path: Path) -> Lab:
     """
     document = Document.read(path)
     values = document.values
-    flat = not any(key in values for key in _LONG_KEYS)
+    flat = _is_flat(values)
     file = document.convert({"rigs": values} if flat else values, _LabFile)
     at = () if flat else ("rigs",)
     if not file.rigs:
@@ -118,6 +118,26 @@ def find_lab_file(given: str | None) -> Path:
     raise ConfigError(
         "no lab file", "", f"give one with --config or $RIGCTL_CONFIG; looked for {looked}"
     )
+
+
+def _is_flat(values: Mapping[str, Any]) -> bool:
+    """Whether this is the flat form; there, a rig may be called as a key of the long form is."""
+    if isinstance(values.get("rigs"), Mapping):
+        return False
+    doubtful = {key: value for key, value in values.items() if key in _LONG_KEYS}
+    texts = all(isinstance(value, str | Mapping) for value in values.values())
+    return not doubtful or (texts and all(map(_is_place, doubtful.values())))
+
+
+def _is_place(value: str | Mapping[str, Any]) -> bool:
+    """Whether a value says where a rig is, and can hardly be meant as a name or a folder."""
+    if not isinstance(value, str):
+        return "uri" in value
+    try:
+        Address.parse(value)
+    except ValueError:
+        return "://" in value
+    return ":" in value or value.replace(".", "").isdigit()
 
 
 def _rig(document: Document, at: tuple[str, ...], name: str, raw: Any) -> RigEntry:

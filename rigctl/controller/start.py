@@ -54,7 +54,7 @@ class Start:
     @property
     def outcome(self) -> str:
         """What was undone so far, for people."""
-        return "; ".join(self._told) or "no other rig was changed"
+        return "; ".join(self._told) or "no rig was changed"
 
     async def run(self, exp_ref: ExpRef) -> None:
         """Initialise and start.

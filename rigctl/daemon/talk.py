@@ -3,10 +3,12 @@
 From: `net` (one talk per transport).  To: `daemon.rig`, and answers to `net`.
 
 Commands that change the state are carried out one after the other; questions are answered at
-once, also while a command runs; an interrupt ends the command that is under way.
+once, also while a command runs; an interrupt ends the command that is under way.  Whatever
+becomes of a command, its sender is told.
 """
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 from importlib.metadata import version
@@ -21,6 +23,15 @@ from rigctl.reports import Handshake
 
 log = logging.getLogger(__name__)
 
+_MAX_COMMANDS = 32
+"""How many commands may be under way or wait for their turn; further ones are refused."""
+
+_MORE_INTERRUPTS = 8
+"""How many interrupts may come on top of them."""
+
+_UNSAYABLE = (TypeError, ValueError, RecursionError, OverflowError, RigctlError)
+"""What is raised where a hook's result cannot be said in JSON, or is too large."""
+
 
 class Talk:
     """Answers what controllers ask of a rig.
@@ -33,54 +44,77 @@ class Talk:
     def __init__(self, rig: Rig, server: Communicator) -> None:
         self._rig = rig
         self._server = server
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Message]] = set()
 
     async def run(self) -> None:
-        """Answer requests until cancelled."""
+        """Answer requests until cancelled; what is under way then is refused."""
         try:
             async for request in self._server.requests():
                 self._take(request)
         finally:
-            for task in self._tasks:
+            tasks = list(self._tasks)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _take(self, request: Request) -> None:
         event = request.message.event
         log.debug("%s from %s port %d", event.label, *request.addr)
-        question = _QUESTIONS.get(event)
-        if question:
-            self._answer(request, lambda: question(self._rig, request.message))
-            return
+        try:
+            question = _QUESTIONS.get(event)
+            if question:
+                self._answer(request, question(self._rig, request.message))
+            else:
+                self._begin(request)
+        except Refused as error:
+            log.warning("%s refused: %s", event.label, error)
+            self._answer(request, verbs.error_message(error, event))
+        except Exception as error:  # one message must never end the daemon
+            log.error("%s failed: %s", event.label, error, exc_info=error)
+            self._answer(request, verbs.error_message(error, event))
+
+    def _begin(self, request: Request) -> None:
+        """Have a command carried out.
+
+        Raises:
+            Refused: too many wait already.
+        """
+        event = request.message.event
+        more = _MORE_INTERRUPTS if event is Event.EXPINTERRUPT else 0
+        if len(self._tasks) >= _MAX_COMMANDS + more:
+            raise Refused(f"{len(self._tasks)} commands wait already; ask the status, or interrupt")
         task = asyncio.create_task(self._command(request), name=f"{event.label} {request.addr}")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(functools.partial(self._ended, request))
 
-    async def _command(self, request: Request) -> None:
-        """Carry out a command and answer it, whatever comes of it."""
+    def _ended(self, request: Request, task: asyncio.Task[Message]) -> None:
+        """Answer a command, also one that was cancelled before it began."""
+        self._tasks.discard(task)
+        stopped = Refused("the daemon is being stopped")
+        if task.cancelled():
+            self._answer(request, verbs.error_message(stopped, request.message.event))
+        else:
+            self._answer(request, task.result())
+
+    async def _command(self, request: Request) -> Message:
+        """Carry out a command and return its answer, whatever comes of it."""
         event = request.message.event
         try:
-            result = await self._rig.command(_command(request))
-            reply = _reply(request.message, result)
+            return _reply(request.message, await self._rig.command(_command(request)))
         except RigctlError as error:
             log.warning("%s refused or failed: %s", event.label, error)
-            reply = verbs.error_message(error, event)
-        except asyncio.CancelledError:
-            reply = verbs.error_message(Refused("the daemon is being stopped"), event)
-            self._answer(request, lambda: reply)
-            raise
+            return verbs.error_message(error, event)
         except Exception as error:
             log.error("%s failed: %s", event.label, error, exc_info=error)
-            reply = verbs.error_message(error, event)
-        self._answer(request, lambda: reply)
+            return verbs.error_message(error, event)
 
-    def _answer(self, request: Request, answer: Callable[[], Message]) -> None:
+    def _answer(self, request: Request, answer: Message) -> None:
+        event = request.message.event
         try:
-            self._server.answer(request, answer())
-        except (TypeError, RigctlError) as error:
-            # What a hook returned cannot be said in JSON, or is too large.
-            log.error("the answer to %s cannot be sent: %s", request.message.event.label, error)
-            self._server.answer(request, verbs.error_message(error, request.message.event))
+            self._server.answer(request, answer)
+        except _UNSAYABLE as error:
+            log.error("the answer to %s cannot be sent: %s", event.label, error)
+            self._server.answer(request, verbs.error_message(error, event))
 
 
 def _command(request: Request) -> Command:

@@ -163,3 +163,24 @@ def test_a_service_that_cannot_be_loaded_is_said(file: Path) -> None:
     assert result.exit_code == 2
     assert f"{file}:10: service: " in result.stderr
     assert "no_such_module" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["lab", "rigs", "timeouts", "data_root"])
+def test_a_rig_of_a_flat_lab_file_may_be_called_as_a_key_of_the_long_form(file, name) -> None:
+    found = check_json(file, f"{name}: udp://127.0.0.1:11001\neeg: 127.0.0.2\n")
+    assert (found["ok"], found["kind"]) == (True, "lab")
+    assert {rig: entry["uri"] for rig, entry in found["rigs"].items()} == {
+        name: "udp://127.0.0.1:11001",
+        "eeg": "udp://127.0.0.2:11001",
+    }
+
+
+def test_a_wrong_address_in_such_a_file_is_told_as_one(file: Path) -> None:
+    found = check_json(file, "lab: udp://127.0.0.1:0\n")
+    assert found["code"] == 2
+    assert "lab: 'udp://127.0.0.1:0': the port must lie" in found["error"]
+
+
+def test_a_name_or_a_folder_is_no_rig(file: Path) -> None:
+    found = check_json(file, "lab: demo\ndata_root: ../data\n")
+    assert "rigs: this key is missing" in found["error"]

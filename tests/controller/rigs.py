@@ -40,6 +40,28 @@ class ScriptedRig:
                 self.server.answer(request, Message(message.event, tuple(answer)))
 
 
+class Asked:
+    """Answers with one value after the other, the last one again and again; tells of that one."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.happened = asyncio.Event()
+
+    def __call__(self, message: Message) -> Any:
+        if len(self.answers) > 1:
+            return self.answers.pop(0)
+        self.happened.set()
+        return self.answers[0]
+
+
+def saying(
+    status: str = "CONNECTED", exp_ref: str | None = None, main_sync: bool = False
+) -> list[Any]:
+    """Return a script's answer to EXPINFO."""
+    report = {"status": status, "exp_ref": exp_ref, "conditions": [], "path": None, "streams": {}}
+    return [0, {"exp_ref": exp_ref, "main_sync": main_sync, "report": report}]
+
+
 def refusing(text: str) -> Refused:
     return Refused(text)
 

@@ -6,16 +6,10 @@ from rigctl.controller import Desk
 from rigctl.errors import Refused, RigsFailed
 from rigctl.messages import Event, ExpRef
 
-from .rigs import lab_of, refusing, rigs
+from .rigs import lab_of, refusing, rigs, saying
 
 REF = ExpRef.parse("2024-01-01_1_subject")
 OTHER = "2024-01-01_2_subject"
-
-
-def saying(status="CONNECTED", exp_ref=None, main_sync=False):
-    """A script's EXPINFO answer."""
-    report = {"status": status, "exp_ref": exp_ref, "conditions": [], "path": None, "streams": {}}
-    return [0, {"exp_ref": exp_ref, "main_sync": main_sync, "report": report}]
 
 
 async def test_start_initialises_and_starts_every_rig(tmp_path):

@@ -1,6 +1,7 @@
 """Bytes and messages."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -81,3 +82,62 @@ def test_brackets_and_quotes_in_strings_do_not_end_an_array():
     data = encode(Message(Event.EXPINIT, ('a]"\\[{', "\\")))
     reader = ArrayReader()
     assert [part for byte in data for part in reader.feed(bytes([byte]))] == [data]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'[128,"http://x",{"u":"\\ud800"}]',
+        b'[2,{"date":"2024-01-01","sequence":1,"subject":"a","x":"\\ud800"},null]',
+        b'[1,null,{"rigctl":{"kind":"command","epoch":"\\ud800","seq":1}}]',
+        b'[1,{"\\udfff":1}]',
+        b'[1,"\\ud800",NaN]',
+        b"[1,\"\xed\xa0\x80\"]",
+        json.dumps([1, "x"]).encode("utf-16"),
+    ],
+)
+def test_halves_of_characters_and_other_encodings_are_refused(data):
+    with pytest.raises(ProtocolError, match="not JSON"):
+        decode(data)
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        '{"kind":"command","seq":-1}',
+        '{"kind":"command","seq":10000000000000000000000}',
+        '{"kind":"command","clock":NaN}',
+        '{"kind":"command","within_s":-1}',
+        '{"kind":"command","within_s":Infinity}',
+        '{"kind":"command","epoch":"' + "x" * 65 + '"}',
+        '{"kind":"shout"}',
+    ],
+)
+def test_an_envelope_that_says_the_impossible_is_refused(envelope):
+    with pytest.raises(ProtocolError, match="envelope"):
+        decode(f'[1,null,{{"rigctl":{envelope}}}]'.encode())
+
+
+def test_deep_messages_are_refused_in_a_datagram_too():
+    with pytest.raises(ProtocolError, match="deeper"):
+        decode(b"[1," + b"[" * 500 + b"]" * 500 + b"]")
+    assert decode(b'[1,"' + b"[" * 500 + b'"]').message.args == ("[" * 500,)
+
+
+def test_what_no_json_can_say_is_a_type_error():
+    loop = []
+    loop.append(loop)
+    for value in (loop, "\ud800", {"\ud800": 1}, 10**5000, object(), {(1, 2): 3}):
+        with pytest.raises(TypeError):
+            encode(Message(Event.EXPINIT, (value,)))
+
+
+def test_one_message_too_many_bytes_is_refused_even_if_it_comes_at_once():
+    with pytest.raises(ProtocolError, match="more than 100 bytes"):
+        ArrayReader(100).feed(b'["' + b"x" * 200 + b'"]')
+
+
+def test_many_small_messages_in_one_piece_are_cut_in_linear_time():
+    began = time.perf_counter()
+    assert len(ArrayReader().feed(b"[32,0] " * 40_000)) == 40_000
+    assert time.perf_counter() - began < 5

@@ -9,12 +9,12 @@ import time
 import numpy as np
 import pytest
 
-from rigctl.errors import RingClosed, RingError
+from rigctl.errors import RingClosed, RingError, WriterDied
 from rigctl.peers import process
 from rigctl.peers.orders import Noticed, Opened, Ready, Situation
 from rigctl.rda.layout import exact_rate
 from rigctl.rda.synthetic import SyntheticSource, Wave, signal_layout
-from rigctl.streams import RingReader, folders
+from rigctl.streams import RingReader, sweep
 from tests.workers.conftest import Workers
 
 SIMULATED = {"channels": 3, "rate": 5000, "dtype": "int16", "block_s": 0.01}
@@ -67,7 +67,11 @@ async def test_a_source_that_is_killed_leaves_a_ring_to_sweep(workers: Workers) 
     opened = await source.until(Opened)
     os.kill(source.worker.pid, signal.SIGKILL)
     assert await source.ended() == -signal.SIGKILL
-    assert opened.ring in folders.sweep()
+    with RingReader.attach(opened.ring) as ring, pytest.raises(WriterDied):
+        ring.check()
+    sweep()
+    with pytest.raises(RingError, match="there is no ring"):
+        RingReader.attach(opened.ring)
 
 
 async def test_long_names_make_a_ring_too(workers: Workers) -> None:

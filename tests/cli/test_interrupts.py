@@ -1,0 +1,21 @@
+"""^C and SIGTERM as an orderly end."""
+
+import os
+import signal
+
+import pytest
+
+from rigctl.cli.interrupts import on_interrupt
+
+
+@pytest.mark.parametrize(
+    ("number", "label", "code"), [(signal.SIGINT, "^C", 130), (signal.SIGTERM, "SIGTERM", 143)]
+)
+async def test_the_first_signal_is_noted_and_what_was_there_before_is_back(number, label, code):
+    before = signal.getsignal(number)
+    with on_interrupt() as interrupt:
+        assert not interrupt.came.is_set()
+        os.kill(os.getpid(), number)
+        await interrupt.came.wait()
+        assert signal.getsignal(number) == before
+    assert (interrupt.label, interrupt.exit_code) == (label, code)
