@@ -61,6 +61,7 @@ class Recording:
         self.recorder = RecorderLink(rig, self._recorded, changed)
         self._window: Window | None = None
         self._episodes = Episodes()
+        self._unsaved = False
         self._log_file: logging.Handler | None = None
         self._writing = asyncio.Lock()
         self.session: Session | None = None
@@ -116,13 +117,14 @@ class Recording:
         """
         if self._window:
             self._window = msgspec.structs.replace(self._window, stop_unix_s=time.time())
+            self._episodes.look((), time.time())
         try:
             await self.recorder.finish((within_s or _DEFAULT_WITHIN_S) * _SHARE)
         finally:
             for stream in self._recorded.values():
                 stream.end_session()
-            await self._update(state="STOPPED", window=self._window)
-            self._window = None
+            window, self._window = self._window, None
+            await self._update(state="STOPPED", window=window, episodes=self._episodes.all)
 
     async def abandon(self, reason: str, within_s: float | None = None) -> None:
         """Set a session aside that is not to be, so that its reference is free again.
@@ -156,13 +158,20 @@ class Recording:
             await asyncio.to_thread(self._seal, session)
         log.info("sealed %s", session.path)
 
-    async def look(self, conditions: Iterable[Condition]) -> None:
-        """Keep the session's episodes: what is wrong with it, from when to when."""
+    def see(self, conditions: Iterable[Condition]) -> None:
+        """Note what is wrong with the session at present, and what no longer is."""
         if self._window and self._episodes.look(conditions, time.time()):
-            try:
-                await self._update(episodes=self._episodes.all)
-            except RecordingError as error:
-                log.error("the session cannot say what is wrong with it: %s", error)
+            self._unsaved = True
+
+    async def save_episodes(self) -> None:
+        """Have ``session.json`` say what was noted."""
+        if not self._unsaved:
+            return
+        self._unsaved = False
+        try:
+            await self._update(episodes=self._episodes.all)
+        except RecordingError as error:
+            log.error("the session cannot say what is wrong with it: %s", error)
 
     def attach(self, stream: str, ring: str) -> None:
         """A stream goes on in another ring."""

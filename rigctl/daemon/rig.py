@@ -106,13 +106,16 @@ class Rig:
         session, state = self._recording.session, self.state
         streams = {name: stream.report() for name, stream in self.streams.items()}
         life = RecorderLife(self.config.flush_s, self._recording.recorder.silent_s)
+        found = conditions(state.status, streams, life)
+        # What is shown of a session goes on its record, however briefly it was the case.
+        self._recording.see(found)
         return RigReport(
             name=self.config.name,
             status=state.status.name,
             exp_ref=str(state.exp_ref) if state.exp_ref else None,
             path=str(session.path) if session else None,
             main_sync=self.config.main_sync,
-            conditions=(*conditions(state.status, streams, life), *self._notes),
+            conditions=(*found, *self._notes),
             streams=streams,
         )
 
@@ -125,7 +128,8 @@ class Rig:
         """Note how far the streams have got and what is wrong; called twice a second."""
         for stream in self.streams.values():
             stream.tick(now_s)
-        await self._recording.look(self.report().conditions)
+        self.report()
+        await self._recording.save_episodes()
 
     async def shut_down(self, reason: str) -> None:
         """Stop and seal what runs, release all; for the end of the daemon."""
@@ -180,8 +184,7 @@ class Rig:
 
     async def _begin(self, step: Event, command: Command) -> Json:
         """Carry out INIT or START in a task of its own, which an interrupt can end."""
-        if step is INIT:
-            self._owner = command.by
+        self._owner = command.by
         doing = self._init(command) if step is INIT else self._start(command)
         self._beginning = asyncio.create_task(doing, name=f"{step.label}")
         try:

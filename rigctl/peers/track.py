@@ -126,6 +126,7 @@ class Track(threading.Thread):
         info = reader.info
         self._sequence = Sequence(int(FILL_LIMIT_S * info.rate_hz))
         cursor = self._from_start(reader) if from_start else reader.cursor()
+        self._offset = (self._writers[-1].samples if self._writers else 0) - cursor.position
         while not self._finishing.is_set():
             if not self._wait(cursor):
                 return

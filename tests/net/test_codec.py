@@ -92,7 +92,7 @@ def test_brackets_and_quotes_in_strings_do_not_end_an_array():
         b'[1,null,{"rigctl":{"kind":"command","epoch":"\\ud800","seq":1}}]',
         b'[1,{"\\udfff":1}]',
         b'[1,"\\ud800",NaN]',
-        b"[1,\"\xed\xa0\x80\"]",
+        b'[1,"\xed\xa0\x80"]',
         json.dumps([1, "x"]).encode("utf-16"),
     ],
 )

