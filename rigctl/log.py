@@ -71,7 +71,7 @@ def add_file(path: Path) -> logging.Handler:
     Raises:
         OSError: it cannot be opened.
     """
-    handler = _QuietFile(path, encoding="utf-8")
+    handler = _QuietFile(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(JsonFormatter())
     _OURS.addHandler(handler)
     return handler

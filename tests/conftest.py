@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,6 +11,17 @@ import pytest
 from rigctl.streams import folders
 
 DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def rings_of_our_own() -> Iterator[None]:
+    """Suites that run beside each other do not see each other's shared memory."""
+    memory = Path("/dev/shm")
+    place = memory if memory.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="rigctl-tests-", dir=place) as folder:
+        os.environ["RIGCTL_RINGS"] = folder
+        yield
+        del os.environ["RIGCTL_RINGS"]
 
 
 @pytest.fixture

@@ -33,7 +33,9 @@ _PASSING = re.compile(r"(?P<name>.+)~(?P<pid>\d+)-(?P<start>\d+)-[0-9a-f]+")
 
 
 def base_folder() -> Path:
-    """Return the folder of all rings: in memory where the system offers it."""
+    """Return the folder of all rings: ``$RIGCTL_RINGS``, else in memory where there is one."""
+    if given := os.environ.get("RIGCTL_RINGS"):
+        return Path(given)
     shared = Path("/dev/shm")  # noqa: S108  (each ring's folder is private and checked)
     return shared if shared.is_dir() else Path(tempfile.gettempdir())
 

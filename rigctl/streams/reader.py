@@ -168,7 +168,12 @@ class RingReader:
         if ready():
             return True
         deadline = time.monotonic() + timeout_s
-        bell = self._own_bell()
+        try:
+            bell = self._own_bell()
+        except (RingClosed, WriterDied):
+            if ready():  # what was published between that look and the end is not lost
+                return True
+            raise
         while True:
             bell.drain()
             end = self._end()  # before looking: what was published before the end is read

@@ -140,6 +140,8 @@ def test_ring_survives_the_exit_of_its_readers(name):
 
 def test_rings_lie_in_memory_or_in_the_temporary_folder(monkeypatch, tmp_path):
     assert folders.base_folder().is_dir()
+    monkeypatch.delenv("RIGCTL_RINGS")
+    assert folders.base_folder().is_dir()
     monkeypatch.setattr(Path, "is_dir", lambda path: False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert folders.base_folder() == tmp_path

@@ -8,7 +8,7 @@ import pytest
 
 from rigctl.errors import NotYet, Overrun, RingClosed, WriterDied
 from rigctl.streams import RingReader, RingWriter, folders, sweep
-from tests.streams.making import WriterProcess, frames, info
+from tests.streams.making import WriterProcess, block, frames, info
 
 POINTS = 64
 READS = 100_000
@@ -121,3 +121,19 @@ def test_ring_of_a_killed_writer_is_swept_or_replaced(base):
         else:
             assert sweep() == ["amp"]
         assert not list(base.iterdir())
+
+
+def test_what_is_published_just_before_the_end_is_not_missed(name):
+    writer = RingWriter.create(name, info(), 1000)
+    with RingReader.attach(name) as reader:
+        looks = []
+
+        def ready():
+            looks.append(reader.head)
+            if len(looks) == 1:  # all of it happens right after the reader's first look
+                writer.write(block(0, 5))
+                writer.unlink()
+            return looks[-1] == 5
+
+        assert reader.await_change(ready, 10)
+        assert looks == [0, 5]

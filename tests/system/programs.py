@@ -43,7 +43,9 @@ class Program:
 
 def environment(lab: Path | None = None) -> dict[str, str]:
     """What a command sees: no settings of whoever runs the tests."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith("RIGCTL_")}
+    env = {
+        k: v for k, v in os.environ.items() if k == "RIGCTL_RINGS" or not k.startswith("RIGCTL_")
+    }
     return env | ({"RIGCTL_CONFIG": str(lab)} if lab else {})
 
 
