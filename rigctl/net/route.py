@@ -5,6 +5,8 @@ From: `net.communicator`.  To: `net.udp`, `net.tcp`; what they receive goes to t
 
 import asyncio
 import contextlib
+import os
+import socket
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -152,7 +154,7 @@ class Route:
             async with asyncio.timeout(timeout_s):
                 await self._connect()
         except OSError as error:
-            why = error.strerror or str(error) or f"no answer within {timeout_s:g} s"
+            why = _why(error) or f"no answer within {timeout_s:g} s"
             self.trouble = f"cannot reach {self.address}: {why}{_hint(error)}"
             raise self._unreachable(self.trouble) from error
 
@@ -190,3 +192,10 @@ def _hint(error: OSError) -> str:
     # Without a number: a timeout, or a name with several addresses that all refused.
     there = isinstance(error, ConnectionRefusedError | TimeoutError) or error.errno is None
     return f"; {_IS_IT_RUNNING}" if there else ""
+
+
+def _why(error: OSError) -> str:
+    """Return what is the matter; asyncio's own text would only repeat the address."""
+    if error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
