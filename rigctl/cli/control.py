@@ -14,14 +14,14 @@ from rich.console import Group
 from rich.live import Live
 
 from rigctl.cli.desk import busy, err, lab_command, out, with_desk
+from rigctl.cli.durations import option_seconds
 from rigctl.cli.exits import UNREACHABLE
 from rigctl.cli.interrupts import on_interrupt
 from rigctl.cli.outcome import Outcome, as_text, code_of, finish, show, start_failure
 from rigctl.cli.starting import start_unless
 from rigctl.cli.tables import notes, rigs_table
-from rigctl.config.units import seconds as parse_seconds
 from rigctl.controller import Desk
-from rigctl.errors import ConfigError, RigctlError
+from rigctl.errors import RigctlError
 from rigctl.messages import ExpRef, Json
 from rigctl.reports import LabReport
 
@@ -80,7 +80,7 @@ def init(exp_ref: str | None, lab_file: str | None, as_json: bool) -> None:
 @lab_command
 def status(watch: bool, wait: str | None, lab_file: str | None, as_json: bool) -> None:
     """Show where every rig is and how its streams do."""
-    patience_s = _patience(wait)
+    patience_s = option_seconds("--wait", wait) if wait else 0.0
 
     async def act(desk: Desk) -> LabReport:
         report = await _until_reachable(desk, patience_s)
@@ -119,13 +119,6 @@ def _done(text: str, lab_file: str | None, command: Callable[[Desk], Awaitable[o
         return Outcome(await desk.report(), error)
 
     return with_desk(lab_file, act)
-
-
-def _patience(text: str | None) -> float:
-    try:
-        return parse_seconds(text) if text else 0.0
-    except ValueError as error:
-        raise ConfigError("", "--wait", str(error)) from None
 
 
 async def _until_reachable(desk: Desk, patience_s: float) -> LabReport:

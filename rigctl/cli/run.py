@@ -15,13 +15,13 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from rigctl.cli.desk import busy, err, lab_command, with_desk
+from rigctl.cli.durations import option_seconds
 from rigctl.cli.interrupts import Interrupt, on_interrupt
 from rigctl.cli.outcome import Outcome, finish, merged, start_failure
 from rigctl.cli.starting import start_unless
 from rigctl.cli.tables import notes, rigs_table
-from rigctl.config.units import seconds as parse_seconds
 from rigctl.controller import Desk
-from rigctl.errors import ConfigError, RigctlError
+from rigctl.errors import RigctlError
 from rigctl.messages import ExpRef
 from rigctl.reports import LabReport
 
@@ -40,10 +40,7 @@ def run(exp_ref: str, duration: str | None, lab_file: str | None, as_json: bool)
     EXP_REF is yyyy-mm-dd_n_subject, such as 2024-01-01_1_subject.
     """
     reference = ExpRef.parse(exp_ref)
-    try:
-        duration_s = parse_seconds(duration) if duration else None
-    except ValueError as error:
-        raise ConfigError("", "--for", str(error)) from None
+    duration_s = option_seconds("--for", duration) if duration else None
 
     async def act(desk: Desk) -> Outcome:
         with on_interrupt() as interrupt:

@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from rigctl.cli.durations import option_seconds
 from rigctl.cli.exits import told
 from rigctl.cli.interrupts import on_interrupt
 from rigctl.cli.signal_choice import Choice, beginning, choose
-from rigctl.config.units import seconds as parse_seconds
 from rigctl.errors import ConfigError
 from rigctl.rda.client import PORT_FLOAT32, PORT_INT16
 from rigctl.rda.simulator import Simulator, SimulatorSettings
@@ -80,7 +80,8 @@ def rda(
     """
     source = choose(Choice(replay=replay, channels=channels, rate=rate, dtype=dtype))
     settings = _settings(host, _PORTS[source.info.dtype] if port is None else port, speed, once)
-    play = _play(source, replay, settings, _length_s(seconds))
+    length_s = None if seconds is None else option_seconds("--seconds", seconds)
+    play = _play(source, replay, settings, length_s)
     asyncio.run(_serve(play, settings, as_json))
 
 
@@ -91,13 +92,6 @@ def _settings(host: str, port: int, speed: float, once: bool) -> SimulatorSettin
         return SimulatorSettings(host, port, speed=speed, once=once)
     except ConfigError as error:
         raise ConfigError("", f"--{error.key}", error.problem) from None
-
-
-def _length_s(text: str | None) -> float | None:
-    try:
-        return None if text is None else parse_seconds(text)
-    except ValueError as error:
-        raise ConfigError("", "--seconds", str(error)) from None
 
 
 def _play(

@@ -15,10 +15,10 @@ import msgspec
 from rigctl.config import Lab
 from rigctl.controller.lab import connect
 from rigctl.controller.report import lab_report, rig_report
-from rigctl.controller.services import Replies
+from rigctl.controller.services import Replies, failure
 from rigctl.controller.start import Start
 from rigctl.controller.survey import check_survey
-from rigctl.controller.telling import Errors, failure, tell
+from rigctl.controller.telling import Errors, tell
 from rigctl.messages import PROTOCOL_VERSION, ExpRef, Json, Message, Status
 from rigctl.net import verbs
 from rigctl.reports import Handshake, LabReport
@@ -53,9 +53,7 @@ class Desk:
 
     async def report(self) -> LabReport:
         """Ask every rig what it has to say; a rig that does not answer is a finding, no error."""
-        message = verbs.info_message(Status.CONNECTED, self._handshake(None))
-        replies, errors = await tell(self.services, message, self.services)
-        return self._report(replies, errors)
+        return self._report(*await self._ask(None))
 
     async def start(self, exp_ref: ExpRef) -> LabReport:
         """Bring every rig to RUNNING, or none: what was begun is undone if a required rig fails.
@@ -96,18 +94,21 @@ class Desk:
 
     async def _survey(self, exp_ref: ExpRef) -> LabReport:
         """Ask all rigs before anything is changed."""
-        message = verbs.info_message(Status.CONNECTED, self._handshake(exp_ref))
-        replies, errors = await tell(self.services, message, self.services)
+        replies, errors = await self._ask(exp_ref)
         if failed := self._required(errors):
-            raise failure(failed, "nothing was started: the other rigs are as they were")
+            raise failure(failed, note="nothing was started: the other rigs are as they were")
         report = self._report(replies, errors)
         check_survey(report, exp_ref)
         return report
 
+    async def _ask(self, exp_ref: ExpRef | None) -> tuple[Replies, Errors]:
+        message = verbs.info_message(Status.CONNECTED, self._handshake(exp_ref))
+        return await tell(self.services, message, self.services)
+
     async def _require(self, message: Message) -> Replies:
         replies, errors = await tell(self.services, message, self.services, reverse=True)
         if failed := self._required(errors):
-            raise failure(failed, "", replies)
+            raise failure(failed, replies)
         for name, error in errors.items():
             log.warning("%s, which is not required: %s", name, error)
         return replies

@@ -227,10 +227,16 @@ def raise_failures(errors: Mapping[str, Exception], replies: Mapping[str, Any]) 
     Raises:
         RigsFailed: there are; `RigsTimedOut` if every one of them is a timeout.
     """
-    if not errors:
-        return
+    if errors:
+        raise failure(errors, replies)
+
+
+def failure(
+    errors: Mapping[str, Exception], replies: Mapping[str, Any] | None = None, note: str = ""
+) -> RigsFailed:
+    """Return the one error that stands for all: a timeout if every one of them is."""
     timed_out = all(isinstance(error, TimeoutError) for error in errors.values())
-    raise (RigsTimedOut if timed_out else RigsFailed)(errors, replies)
+    return (RigsTimedOut if timed_out else RigsFailed)(errors, replies, note)
 
 
 def _with_service(callback: Callable[..., object], rig: EchoProtocol) -> Callable[..., object]:

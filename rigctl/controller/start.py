@@ -19,8 +19,8 @@ from collections.abc import Collection, Coroutine
 from typing import Any
 
 from rigctl.config import Lab
-from rigctl.controller.services import Services
-from rigctl.controller.telling import Errors, failure, tell
+from rigctl.controller.services import Services, failure
+from rigctl.controller.telling import Errors, tell
 from rigctl.errors import RemoteError, TooLarge
 from rigctl.messages import ExpRef, Json, Message, Status
 from rigctl.net import verbs
@@ -80,7 +80,8 @@ class Start:
         _, errors = await tell(self._services, message, self._names)
         self._changed -= {name for name, e in errors.items() if _is_unchanged(e)} - before
         if failed := {n: e for n, e in errors.items() if self._lab.rigs[n].required}:
-            raise failure(failed, await self.undo(f"because of {', '.join(failed)}"))
+            note = await self.undo(f"because of {', '.join(failed)}")
+            raise failure(failed, note=note)
         await self._go_on_without(errors)
 
     async def _go_on_without(self, errors: Errors) -> None:

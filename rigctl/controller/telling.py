@@ -3,10 +3,10 @@
 From: `controller.desk`, `controller.start`.  To: `controller.services`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from rigctl.controller.services import Replies, Services
-from rigctl.errors import RigctlError, RigsFailed, RigsTimedOut
+from rigctl.errors import RigsFailed
 from rigctl.messages import Message
 
 Errors = dict[str, Exception]
@@ -24,11 +24,3 @@ async def tell(
         return await services.tell(message, names=names, reverse=reverse), {}
     except RigsFailed as error:
         return error.replies, error.errors
-
-
-def failure(
-    errors: Mapping[str, Exception], note: str, replies: Replies | None = None
-) -> RigctlError:
-    """Return the one error that stands for all: a timeout if every one of them is."""
-    timed_out = all(isinstance(error, TimeoutError) for error in errors.values())
-    return (RigsTimedOut if timed_out else RigsFailed)(errors, replies, note)

@@ -23,13 +23,11 @@ from rigctl.peers.orders import (
     Ready,
     RecorderSetup,
 )
-from rigctl.peers.process import Worker
+from rigctl.peers.process import READY_S, Worker
 from rigctl.recording.append_file import FileDigest
 
 log = logging.getLogger(__name__)
 
-_READY_S = 15.0
-"""How long a process may take to come up."""
 _SEAL_S = 120.0
 """How long the recorder may take to close its files before the session is sealed without it."""
 
@@ -77,10 +75,10 @@ class RecorderLink:
             self._worker = worker
             self._listening = asyncio.create_task(self._listen(worker), name="recorder")
         try:
-            async with asyncio.timeout(_READY_S):
+            async with asyncio.timeout(READY_S):
                 await self._ready.wait()
         except TimeoutError:
-            text = f"the recorder process did not come up within {_READY_S:g} s"
+            text = f"the recorder process did not come up within {READY_S:g} s"
             raise RecordingError(text) from None
 
     def begin(self, order: Begin) -> None:

@@ -13,15 +13,13 @@ from rigctl.daemon.recording import Recording
 from rigctl.daemon.streams import StreamState
 from rigctl.errors import StreamError
 from rigctl.peers.orders import Noticed, Opened, Ready, Report, Situation, SourceSetup
-from rigctl.peers.process import Worker
+from rigctl.peers.process import READY_S, Worker
 from rigctl.streams import sweep
 
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
-_READY_S = 15.0
-"""How long a process may take to come up."""
 
 
 class Sources:
@@ -60,11 +58,11 @@ class Sources:
                 task = asyncio.create_task(self._keep(name), name=f"source {name}")
                 self._tasks[name] = task
         try:
-            async with asyncio.timeout(_READY_S):
+            async with asyncio.timeout(READY_S):
                 await asyncio.gather(*(ready.wait() for ready in self._ready.values()))
         except TimeoutError:
             late = ", ".join(name for name, ready in self._ready.items() if not ready.is_set())
-            text = f"the process of stream {late} did not come up within {_READY_S:g} s"
+            text = f"the process of stream {late} did not come up within {READY_S:g} s"
             raise StreamError(text) from None
 
     async def close(self) -> None:

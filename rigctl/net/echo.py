@@ -96,7 +96,7 @@ class Echo:
         if wire.envelope is None:
             return self._receive_plain(now, data, wire)
         if wire.envelope.kind is Kind.HELLO:
-            return self._meet(now, data, wire.envelope)
+            return self._meet(now, data)
         if self._dialect is Dialect.IBLUTIL:
             return [Ignored("a message with an id, from a peer configured as iblutil")]
         self.peer_epoch = wire.envelope.epoch or self.peer_epoch
@@ -153,7 +153,7 @@ class Echo:
             self._hello_at = now.monotonic + min(wait_s, self._context.timing.most_repeat_s)
         return [Transmit(self._hello)]
 
-    def _meet(self, now: Now, data: bytes, hello: Envelope) -> list[Output]:
+    def _meet(self, now: Now, data: bytes) -> list[Output]:
         if data == self._hello:
             return self._settle(now, Dialect.IBLUTIL)
         if self._dialect is Dialect.IBLUTIL:

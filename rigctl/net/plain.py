@@ -204,19 +204,22 @@ class PlainDialect:
 
     def _answers(self, message: Message) -> list[Output]:
         """Resolve the oldest confirmed command of the same event, if one waits."""
-        for ticket, command in self._awaiting.items():
-            if command.event == message.event:
-                del self._awaiting[ticket]
-                return [Answered(ticket, message)]
-        return []
+        ticket = self._take_awaiting(message.event)
+        return [] if ticket is None else [Answered(ticket, message)]
 
     def _deliver_error(self, message: Message) -> list[Output]:
         about = message.args[1] if len(message.args) > 1 else None
-        for ticket, command in self._awaiting.items():
-            if command.event == about:
-                del self._awaiting[ticket]
-                return [Answered(ticket, message), Delivered(message)]
-        return [Delivered(message)]
+        ticket = self._take_awaiting(about)
+        answered: list[Output] = [] if ticket is None else [Answered(ticket, message)]
+        return [*answered, Delivered(message)]
+
+    def _take_awaiting(self, event: object) -> int | None:
+        """Return the ticket of an event's oldest confirmed command, and forget it."""
+        found = (ticket for ticket, command in self._awaiting.items() if command.event == event)
+        ticket = next(found, None)
+        if ticket is not None:
+            del self._awaiting[ticket]
+        return ticket
 
     def _emit(self, now: Now, data: bytes) -> list[Output]:
         self._outbox.append(data)

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 _DECODER: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
 _ENCODER = msgspec.json.Encoder()
 _MAX_LINE_BYTES = 4_000_000
+READY_S = 15.0
+"""How long a worker may take to come up."""
 _END_S = 10.0
 """How long a worker may take to end by itself."""
 
