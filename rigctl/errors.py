@@ -9,10 +9,12 @@ RigctlError
 │   ├── NoReply               ... it confirmed, but never replied  (a TimeoutError)
 │   ├── Unreachable           ... nothing listens there            (a ConnectionError)
 │   ├── TooLarge              ... the message does not fit         (a ValueError)
-│   └── RemoteError           ... its own callback for the command failed
+│   ├── RemoteError           ... its own callback for the command failed
+│   └── UnknownOutcome        ... it was killed meanwhile: whether it took effect is not known
 ├── RigsFailed                a fan-out: every rig's own error, by name
 │   └── RigsTimedOut          ... all of them timeouts             (a TimeoutError)
 ├── Refused                   a rig's state does not allow the command
+├── JournalError              a journal that cannot be read or written
 ├── DeviceError               a device that cannot be opened or read
 ├── StreamError               a stream that delivers nothing
 ├── RingError                 shared memory between processes
@@ -94,6 +96,10 @@ class RemoteError(RigError):
     """The rig's own code for a command failed; the text is the rig's."""
 
 
+class UnknownOutcome(RigError):
+    """The rig had begun the command when it was killed; whether it took effect is not known."""
+
+
 class RigsFailed(RigctlError):
     """A fan-out in which at least one rig failed.
 
@@ -122,6 +128,10 @@ class RigsTimedOut(RigsFailed, TimeoutError):
 
 class Refused(RigctlError):
     """A command that the rig's state does not allow."""
+
+
+class JournalError(RigctlError):
+    """A journal that cannot be opened, read or written."""
 
 
 class DeviceError(RigctlError):

@@ -15,14 +15,19 @@ import msgspec
 import platformdirs
 
 from rigctl.address import Address
-from rigctl.config.document import Document
+from rigctl.config.document import Document, suggestion
+from rigctl.config.key import key_in
 from rigctl.config.names import check_name
-from rigctl.config.units import folder
+from rigctl.config.tls import TlsFiles, TlsKeys, tls_files
+from rigctl.config.units import folder, seconds
 from rigctl.errors import ConfigError
 
 DIALECTS = ("auto", "iblutil", "rigctl")
 _FLAT_EXAMPLE = "udp://10.0.0.5:11001"
-_LONG_KEYS = ("lab", "timeouts", "data_root", "rigs")
+_LONG_KEYS = (
+    *("lab", "timeouts", "data_root", "rigs", "key_file", "tls"),
+    *("state_dir", "stop_last", "clock_limit", "go_after"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,17 @@ class Lab:
     timeouts: Timeouts = field(default_factory=Timeouts)
     data_root: Path | None = None
     """Where this computer sees the rigs' recordings, if it does."""
+    key: bytes | None = field(default=None, repr=False)
+    """What controller and rigs share; with it nothing unauthenticated is sent or taken."""
+    tls: TlsFiles | None = None
+    state_dir: Path | None = None
+    """Where the controller's journal lies; None for the user's own folder of state."""
+    stop_last: tuple[str, ...] = ()
+    """The rigs that are stopped after all others have, in this order."""
+    clock_limit_s: float = 0.05
+    """By how much a rig's clock may differ, or be uncertain, before people are warned."""
+    go_after_s: float = 0.5
+    """How far ahead the instant lies at which armed rigs begin, or recording ones end."""
 
 
 class _Timeouts(msgspec.Struct, forbid_unknown_fields=True):
@@ -77,6 +93,12 @@ class _LabFile(msgspec.Struct, forbid_unknown_fields=True):
     lab: str = ""
     timeouts: _Timeouts = msgspec.field(default_factory=_Timeouts)
     data_root: str | None = None
+    key_file: str | None = None
+    tls: TlsKeys | None = None
+    state_dir: str | None = None
+    stop_last: str | list[str] = msgspec.field(default_factory=list)
+    clock_limit: float | str = 0.05
+    go_after: float | str = 0.5
 
 
 def load_lab(path: Path) -> Lab:
@@ -94,10 +116,19 @@ def load_lab(path: Path) -> Lab:
         raise document.error(at, f"name one rig at least, such as eeg: {_FLAT_EXAMPLE}")
     rigs = {name: _rig(document, (*at, name), name, raw) for name, raw in file.rigs.items()}
     _refuse_shared_addresses(document, at, rigs)
-    beside = functools.partial(folder, beside=path)
-    root = document.check(("data_root",), beside, file.data_root) if file.data_root else None
-    timeouts = Timeouts(file.timeouts.echo, file.timeouts.reply)
-    return Lab(file.lab or path.stem, path, rigs, timeouts, root)
+    return Lab(
+        name=file.lab or path.stem,
+        path=path,
+        rigs=rigs,
+        timeouts=Timeouts(file.timeouts.echo, file.timeouts.reply),
+        data_root=_folder(document, "data_root", file.data_root),
+        key=key_in(document, file.key_file),
+        tls=tls_files(document, file.tls),
+        state_dir=_folder(document, "state_dir", file.state_dir),
+        stop_last=_stop_last(document, file.stop_last, rigs),
+        clock_limit_s=document.check(("clock_limit",), seconds, file.clock_limit),
+        go_after_s=document.check(("go_after",), seconds, file.go_after),
+    )
 
 
 def find_lab_file(given: str | None) -> Path:
@@ -118,6 +149,23 @@ def find_lab_file(given: str | None) -> Path:
     raise ConfigError(
         "no lab file", "", f"give one with --config or $RIGCTL_CONFIG; looked for {looked}"
     )
+
+
+def _folder(document: Document, name: str, text: str | None) -> Path | None:
+    beside = functools.partial(folder, beside=document.path)
+    return document.check((name,), beside, text) if text else None
+
+
+def _stop_last(
+    document: Document, names: str | list[str], rigs: Mapping[str, RigEntry]
+) -> tuple[str, ...]:
+    names = [names] if isinstance(names, str) else names
+    for name in names:
+        if name not in rigs:
+            raise document.error(
+                ("stop_last",), f"there is no rig {name!r}" + suggestion(name, rigs)
+            )
+    return tuple(dict.fromkeys(names))
 
 
 def _is_flat(values: Mapping[str, Any]) -> bool:

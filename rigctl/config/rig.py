@@ -13,7 +13,9 @@ import msgspec
 
 from rigctl.address import Address
 from rigctl.config.document import Document, suggestion
+from rigctl.config.key import key_in
 from rigctl.config.names import check_name
+from rigctl.config.tls import TlsFiles, TlsKeys, tls_files
 from rigctl.config.units import folder, seconds
 
 _SOURCE_KEYS = ("device", "ring", "required")
@@ -52,6 +54,12 @@ class Rig:
     """What a power cut may cost at the most."""
     hook_timeout_s: float = 8.0
     """How long a hook of the rig's own logic may take."""
+    key: bytes | None = field(default=None, repr=False)
+    """What controller and rigs share; with it nothing unauthenticated is taken."""
+    tls: TlsFiles | None = None
+    """Our certificate, where `listen` is ``tls://``."""
+    state_dir: Path | None = None
+    """Where the daemon's journal lies; None for ``$STATE_DIRECTORY``, else below the data root."""
     document: Document | None = field(default=None, compare=False)
     """Where it was read from, for errors found later."""
 
@@ -67,6 +75,9 @@ class _RigFile(msgspec.Struct, forbid_unknown_fields=True):
     flush: float | str = 1.0
     hook_timeout: float | str = 8.0
     allow_unauthenticated: bool = False
+    key_file: str | None = None
+    tls: TlsKeys | None = None
+    state_dir: str | None = None
 
 
 class _Source(msgspec.Struct):
@@ -84,13 +95,16 @@ def load_rig(path: Path) -> Rig:
     document = Document.read(path)
     file = document.convert(document.values, _RigFile)
     sources = {name: _source(document, name, raw) for name, raw in file.sources.items()}
+    beside = functools.partial(folder, beside=path)
+    state = file.state_dir
     return Rig(
         name=document.check(("name",), check_name, file.name),
         path=path,
         listen=_listen(document, file),
-        data_root=document.check(
-            ("data_root",), functools.partial(folder, beside=path), file.data_root
-        ),
+        data_root=document.check(("data_root",), beside, file.data_root),
+        key=key_in(document, file.key_file),
+        tls=tls_files(document, file.tls),
+        state_dir=document.check(("state_dir",), beside, state) if state else None,
         sources=sources,
         record=_record(document, file.record, sources),
         service=_service(document, file.service),
@@ -105,11 +119,12 @@ def _listen(document: Document, file: _RigFile) -> Address:
     # Port 0 takes a free one, which the daemon tells.
     parse = functools.partial(Address.parse, any_port=True)
     address = document.check(("listen",), parse, file.listen)
-    if not address.is_loopback and not file.allow_unauthenticated:
+    if not (address.is_loopback or file.key_file or file.allow_unauthenticated):
         raise document.error(
             ("listen",),
             f"{address} can be reached by others and there is no key: anybody there could drive "
-            "this rig; listen on 127.0.0.1, or say allow_unauthenticated: true",
+            "this rig; make a key (rigctl key new) and name it as key_file, or listen on "
+            "127.0.0.1, or say allow_unauthenticated: true",
         )
     return address
 

@@ -22,6 +22,7 @@ from rigctl.daemon.talk import Talk
 from rigctl.devices.checks import check_sources
 from rigctl.errors import ConfigError
 from rigctl.net import Communicator
+from rigctl.net.station import Station
 from rigctl.streams import sweep
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Daemon:
     def __init__(self, config: RigConfig) -> None:
         check_sources(config)
         self._config = config
+        self._station = Station.new()
         self._rig = Rig(config, load_service(config))
         self._left: list[Path] = []
         self._stopping = asyncio.Event()
@@ -108,12 +110,13 @@ class Daemon:
     async def _listen(self) -> list[Communicator]:
         wanted = self._config.listen
         for attempt in range(_PORT_TRIES if wanted.port == 0 else 1):
-            udp = Communicator(replace(wanted, scheme="udp"), "server", name=self._config.name)
+            place = replace(wanted, scheme="udp")
+            udp = Communicator(place, "server", name=self._config.name, station=self._station)
             tcp = None
             try:
                 await udp.listen()
                 place = replace(udp.address, scheme="tcp")
-                tcp = Communicator(place, "server", name=self._config.name, like=udp)
+                tcp = Communicator(place, "server", name=self._config.name, station=self._station)
                 await tcp.listen()
             except OSError as error:
                 log.debug("attempt %d to listen on %s: %s", attempt, wanted, error)

@@ -9,19 +9,17 @@ never mixed up: a message is *confirmed* when its echo came, *replied* when its 
 
 import itertools
 import logging
-import secrets
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar, Self
 
 from rigctl.address import Address
 from rigctl.messages import ERROR, Message
 from rigctl.net.callbacks import Callbacks
-from rigctl.net.clock import Offset, RigClock
+from rigctl.net.clock import Offset
 from rigctl.net.echo import Dialect, Echo
 from rigctl.net.inputs import Answer, Command
 from rigctl.net.link import Link
 from rigctl.net.links import Links
-from rigctl.net.numbered import Context, Identity
 from rigctl.net.options import Options
 from rigctl.net.outputs import (
     Answered,
@@ -34,6 +32,7 @@ from rigctl.net.outputs import (
 )
 from rigctl.net.request import Inbox, Request, no_more
 from rigctl.net.route import Route
+from rigctl.net.station import Station
 from rigctl.net.tickets import Ticket
 from rigctl.net.transport import PeerAddress
 from rigctl.net.verbs import error_message
@@ -47,8 +46,8 @@ class Communicator:
         role: ``client`` or ``server``.
         name: what the peer is called in errors and logs.
         options: how it speaks.
-        like: shares its identity and its memory of executed commands with another communicator,
-            as the UDP and TCP sides of one server do.
+        station: what it shares with other communicators of this program, as the UDP and TCP sides
+            of one server do; its own if None.
     """
 
     iterates: ClassVar[bool] = True
@@ -61,7 +60,7 @@ class Communicator:
         *,
         name: str = "",
         options: Options | None = None,
-        like: "Communicator | None" = None,
+        station: Station | None = None,
     ) -> None:
         self._route = Route(address, self, (options or Options()).max_bytes)
         self.role = role
@@ -69,9 +68,8 @@ class Communicator:
         self.options = options or Options()
         self.default_echo_timeout = self.options.echo_timeout_s
         self.logger = logging.getLogger(f"{__name__}.{self.name}")
-        self.clock = RigClock()
-        own = Context(Identity(secrets.token_hex(8)), self.options.timing)
-        self.context: Context = like.context if like else own
+        self.station = station or Station.new(self.options.timing)
+        self.clock = self.station.clock
         self.callbacks = Callbacks()
         self._links = Links(self._make_link)
         self._tickets: dict[int, Ticket] = {}
@@ -272,7 +270,7 @@ class Communicator:
 
     def _make_link(self, addr: PeerAddress) -> Link:
         asks, streams = self.role == "client", self.address.scheme != "udp"
-        engine = Echo(self.context, self.options.dialect, asks=asks, streams=streams)
+        engine = Echo(self.station.context, self.options.dialect, asks=asks, streams=streams)
         return Link(addr, engine, self, self._route.send)
 
     def _checked_peer(self, addr: PeerAddress | None) -> PeerAddress:
