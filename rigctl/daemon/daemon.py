@@ -44,7 +44,7 @@ class Daemon:
     def __init__(self, config: RigConfig) -> None:
         check_sources(config)
         self._config = config
-        self._station = Station.new()
+        self._station = Station.new(key=config.key, has_stream=True)
         self._rig = Rig(config, load_service(config))
         self._left: list[Path] = []
         self._stopping = asyncio.Event()

@@ -70,6 +70,12 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     """In a command: how long the sender waits for the reply."""
     version: _Name = ""
     """In a hello: the version of the dialect that the sender speaks."""
+    large: _Count | None = None
+    """In a reply: it has so many bytes and is to be fetched by a stream: ask there once more."""
+    session: _Name = ""
+    """Where a key is set: which session it belongs to; in a server's hello: the one it gives."""
+    mac: _Name = ""
+    """Where a key is set: the seal (`net.seal`); the last key, so that it stands at the end."""
 
 
 class Wire(msgspec.Struct, frozen=True):

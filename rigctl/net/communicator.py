@@ -17,17 +17,22 @@ from rigctl.messages import ERROR, Message
 from rigctl.net.callbacks import Callbacks
 from rigctl.net.clock import Offset
 from rigctl.net.echo import Dialect, Echo
+from rigctl.net.incoming import Incoming
 from rigctl.net.inputs import Answer, Command
 from rigctl.net.link import Link
 from rigctl.net.links import Links
 from rigctl.net.options import Options
 from rigctl.net.outputs import (
     Answered,
+    Begun,
     Confirmed,
     Delivered,
     Ignored,
     Mangled,
     Output,
+    Oversized,
+    Rejected,
+    Stored,
     Unconfirmed,
 )
 from rigctl.net.request import Inbox, Request, no_more
@@ -68,13 +73,14 @@ class Communicator:
         self.options = options or Options()
         self.default_echo_timeout = self.options.echo_timeout_s
         self.logger = logging.getLogger(f"{__name__}.{self.name}")
-        self.station = station or Station.new(self.options.timing)
+        self.station = station or Station.new(self.options.timing, key=self.options.key)
         self.clock = self.station.clock
         self.callbacks = Callbacks()
         self._links = Links(self._make_link)
         self._tickets: dict[int, Ticket] = {}
         self._numbers = itertools.count(1)
         self._inbox = Inbox(from_start=self.iterates and role == "server")
+        self._incoming = Incoming(self.station, self._inbox, self.callbacks, self.logger)
 
     async def listen(self, **socket_options: Any) -> None:
         """Open the socket of a server; port 0 takes a free one, which `port` tells.
@@ -167,14 +173,16 @@ class Communicator:
         timeout_s = self.default_echo_timeout if echo_timeout_s is None else echo_timeout_s
         if not timeout_s > 0:
             raise ValueError("the timeout must be more than 0 s")
-        self._route.check_size(message)
+        link = self._links.to(addr)
+        answers, id = link.take_open(message.event) if self.role == "server" else (False, None)
+        self._route.check_size(message, link.engine.most_bytes(answers=id is not None))
+        keyed = self.station.context.seal is not None
         ticket = Ticket(
-            next(self._numbers), message, self.name, self.server_uri, timeout_s, reply_timeout_s
+            *(next(self._numbers), message, self.name, self.server_uri),
+            *(timeout_s, reply_timeout_s, keyed),
         )
         self._tickets[ticket.number] = ticket
         self._route.about_to_send()
-        link = self._links.to(addr)
-        answers, id = link.take_open(message.event) if self.role == "server" else (False, None)
         if answers:
             link.answer(Answer(ticket.number, message, id, timeout_s))
         else:
@@ -194,8 +202,8 @@ class Communicator:
             TooLarge: it does not fit the transport.
             TypeError: an argument cannot be written as JSON.
         """
-        self._route.check_size(message)
         link = self._links.back_to(request.addr, request.id)
+        self._route.check_size(message, link.engine.most_bytes(answers=request.id is not None))
         open_ids = link.open.get(request.message.event)
         if open_ids and request.id in open_ids:
             open_ids.remove(request.id)
@@ -252,21 +260,26 @@ class Communicator:
         match output:
             case Delivered():
                 self._deliver(link, output)
+            case Begun() | Stored():
+                self._incoming.remember(output)
+            case Rejected(reason):
+                self._incoming.reject(reason, link.addr)
             case Ignored(reason):
                 self.logger.debug("%s: ignored from %s: %s", self.name, link.addr, reason)
-            case Confirmed(number) | Mangled(number) | Unconfirmed(number) | Answered(number):
+            case (
+                Confirmed(number)
+                | Mangled(number)
+                | Oversized(number)
+                | Unconfirmed(number)
+                | Answered(number)
+            ):
                 if ticket := self._tickets.get(number):
                     ticket.take(output, trouble=self._route.trouble)
 
     def _deliver(self, link: Link, delivered: Delivered) -> None:
-        message = delivered.message
-        if message.event is ERROR:
-            self.callbacks.dispatch(message, link.addr)
-            return
-        request = Request(message, link.addr, delivered.id, delivered.within_s)
-        error = self._inbox.put(request) or self.callbacks.dispatch(message, link.addr)
-        if error is not None:
-            self.answer(request, error_message(error, message.event))
+        request, error = self._incoming.deliver(delivered, link.addr)
+        if error is not None and request.message.event is not ERROR:
+            self.answer(request, error_message(error, request.message.event))
 
     def _make_link(self, addr: PeerAddress) -> Link:
         asks, streams = self.role == "client", self.address.scheme != "udp"

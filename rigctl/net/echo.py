@@ -7,7 +7,8 @@ communicator carries out.
                                one that only echoes the hello knows none:   PLAIN
     a server listens first, and answers each message in the dialect in which it came
 
-Once a peer has shown that it knows ids it is never spoken to without them again.
+Once a peer has shown that it knows ids it is never spoken to without them again.  With a key there
+is one dialect only, and nothing that does not bear the seal is parsed, answered or fallen back to.
 """
 
 from dataclasses import dataclass
@@ -15,14 +16,15 @@ from enum import StrEnum
 
 from rigctl.errors import ProtocolError
 from rigctl.messages import Event, Message
-from rigctl.net.codec import Envelope, Kind, Wire, decode, encode
+from rigctl.net.codec import Envelope, Kind, Wire, decode
+from rigctl.net.context import Context
+from rigctl.net.greeting import Greeting
 from rigctl.net.inputs import Answer, Command, Now
-from rigctl.net.numbered import Context, NumberedDialect
-from rigctl.net.outputs import Ignored, Output, Transmit, Unconfirmed
+from rigctl.net.numbered import NumberedDialect
+from rigctl.net.outputs import Ignored, Output, Rejected, Unconfirmed
+from rigctl.net.packets import MAX_DATAGRAM_BYTES, Packer
 from rigctl.net.plain import PlainDialect
-
-DIALECT_VERSION = "1"
-"""Of the ``rigctl`` dialect, told in hellos."""
+from rigctl.net.transport import UDP_MAX_BYTES
 
 
 class Dialect(StrEnum):
@@ -53,21 +55,21 @@ class Echo:
         self, context: Context, dialect: Dialect, *, asks: bool = False, streams: bool = False
     ) -> None:
         self._context = context
-        self._dialect = dialect
+        self._seal = context.seal
+        self._dialect = Dialect.RIGCTL if self._seal else dialect
         self._asks = asks
-        self._streams = streams
         self.peer_epoch = ""
         """The epoch last heard from the peer; empty where it knows none."""
         spacing_s = context.timing.plain_spacing_s if streams else 0.0
-        self._plain = PlainDialect(context.timing, spacing_s=spacing_s)
-        self._numbered = NumberedDialect(context, repeats=not streams)
+        self._packer = Packer(self._seal)
+        self._plain = PlainDialect(context.timing, spacing_s=spacing_s, streams=streams)
+        large_by_stream = asks or context.has_stream
+        datagram = MAX_DATAGRAM_BYTES if large_by_stream else UDP_MAX_BYTES
+        self._datagram = None if streams else datagram
+        self._numbered = NumberedDialect(context, self._packer, datagram=self._datagram)
+        self._outgoing = self._numbered.outgoing
+        self._greeting = Greeting(context, self._packer, repeats=not streams)
         self._waiting: list[_Waiting] = []
-        self._hello = encode(
-            Message(Event.EXPINFO, (0,)),
-            Envelope(Kind.HELLO, context.identity.epoch, version=DIALECT_VERSION),
-        )
-        self._hellos = 0
-        self._hello_at = float("inf")
 
     @property
     def dialect(self) -> Dialect:
@@ -76,9 +78,9 @@ class Echo:
 
     def send(self, now: Now, command: Command) -> list[Output]:
         """Send a message of our own accord."""
-        if self._dialect is Dialect.AUTO and self._asks:
+        if self._is_to_greet:
             self._waiting.append(_Waiting(command, now.monotonic + command.timeout_s))
-            return self._greet(now) if not self._hellos else []
+            return [] if self._greeting.count else self._greeting.send(now)
         return self._send(now, command)
 
     def answer(self, now: Now, answer: Answer) -> list[Output]:
@@ -89,77 +91,124 @@ class Echo:
 
     def receive(self, now: Now, data: bytes) -> list[Output]:
         """Take one message's bytes from the peer."""
+        if self._seal and not self._seal.is_intact(data):
+            return [Rejected("a message without our key's seal")]
         try:
             wire = decode(data)
         except ProtocolError as error:
-            return [Ignored(f"not a message: {error}")]
-        if wire.envelope is None:
+            return [Rejected(f"not a message: {error}")]
+        envelope = wire.envelope
+        if envelope is None:
             return self._receive_plain(now, data, wire)
-        if wire.envelope.kind is Kind.HELLO:
-            return self._meet(now, data)
+        if envelope.kind is Kind.HELLO:
+            return self._meet(now, data, envelope)
         if self._dialect is Dialect.IBLUTIL:
             return [Ignored("a message with an id, from a peer configured as iblutil")]
-        self.peer_epoch = wire.envelope.epoch or self.peer_epoch
-        settled = self._settle(now, Dialect.RIGCTL)
-        return settled + self._numbered.receive(now, data, wire)
+        if envelope.epoch == self._context.identity.epoch:
+            return [Rejected("a message of our own that came back")]
+        if self._seal and not self._admits(envelope):
+            return [Rejected("a message of another session")]
+        self.peer_epoch = envelope.epoch or self.peer_epoch
+        return self._settle(now, Dialect.RIGCTL) + self._numbered.receive(now, data, wire)
 
     def poll(self, now: Now) -> list[Output]:
         """Do what is due; call it at `next_wakeup` or later."""
-        outputs = self._plain.poll(now) + self._numbered.poll(now)
+        outputs = self._outgoing.poll(now)
+        if self._seal and self._asks and outputs and self._outgoing.is_troubled:
+            outputs.append(self._greeting.again())  # started anew, it knows our session no more
+        outputs += self._plain.poll(now)
         for waiting in [w for w in self._waiting if now.monotonic >= w.deadline]:
             self._waiting.remove(waiting)
-            outputs.append(Unconfirmed(waiting.command.ticket, self._hellos))
+            outputs.append(Unconfirmed(waiting.command.ticket, self._greeting.count))
         if not self._waiting:
-            self._hellos, self._hello_at = 0, float("inf")
-        elif now.monotonic >= self._hello_at:
-            outputs += self._greet(now)
+            self._greeting.end()
+        elif now.monotonic >= self._greeting.due_at:
+            outputs += self._greeting.send(now)
         return outputs
 
     def next_wakeup(self) -> float:
         """Return the monotonic time of the next thing due; infinity if there is none."""
         waiting = min((w.deadline for w in self._waiting), default=float("inf"))
-        plain, numbered = self._plain.next_wakeup(), self._numbered.next_wakeup()
-        return min(waiting, self._hello_at, plain, numbered)
+        plain, numbered = self._plain.next_wakeup(), self._outgoing.next_wakeup()
+        return min(waiting, self._greeting.due_at, plain, numbered)
 
     def reconnected(self, now: Now) -> list[Output]:
         """Say again what the lost connection may have swallowed."""
-        greeting = self._greet(now) if self._waiting else []
-        return greeting + self._numbered.resend()
+        if self._seal and self._asks:
+            # Who answers now may have been started anew; what is under way follows its hello.
+            self._packer.session = ""
+            return self._greeting.send(now) if self.outstanding else []
+        return (self._greeting.send(now) if self._waiting else []) + self._outgoing.resend()
+
+    def most_bytes(self, *, answers: bool) -> int | None:
+        """Return how large a message to this peer may be; None for as large as any.
+
+        Args:
+            answers: whether it answers a message with an id, so that it may be fetched by a stream.
+        """
+        if self._datagram is None:
+            return None
+        if self._dialect is Dialect.RIGCTL or answers:
+            by_stream = self._asks or (answers and self._context.has_stream)
+            return None if by_stream else self._datagram
+        return None if self._asks and self._dialect is Dialect.AUTO else UDP_MAX_BYTES
 
     @property
     def outstanding(self) -> bool:
         """Whether anything sent is not confirmed or not answered yet."""
-        return self.unconfirmed or self._numbered.awaiting
+        return self.unconfirmed or self._outgoing.awaiting
 
     def forget(self, ticket: int) -> None:
         """The caller no longer waits for the answer under this ticket."""
         self._plain.forget(ticket)
-        self._numbered.forget(ticket)
+        self._outgoing.forget(ticket)
 
     @property
     def unconfirmed(self) -> bool:
         """Whether anything sent is not confirmed yet."""
-        return bool(self._waiting) or self._plain.unconfirmed or self._numbered.unconfirmed
+        return bool(self._waiting) or self._plain.unconfirmed or self._outgoing.unconfirmed
+
+    @property
+    def _is_to_greet(self) -> bool:
+        """Whether nothing can be sent before the peer has answered a hello."""
+        has_no_session = self._seal is not None and not self._packer.session
+        return self._asks and (self._dialect is Dialect.AUTO or has_no_session)
 
     def _send(self, now: Now, command: Command) -> list[Output]:
         if self._dialect is Dialect.RIGCTL:
             return self._numbered.send(now, command)
         return self._plain.send(now, command)
 
-    def _greet(self, now: Now) -> list[Output]:
-        self._hellos += 1
-        wait_s = self._context.timing.first_repeat_s * 2.0 ** min(self._hellos - 1, 3)
-        if not self._streams:  # there a second hello could only come on top of the first
-            self._hello_at = now.monotonic + min(wait_s, self._context.timing.most_repeat_s)
-        return [Transmit(self._hello)]
+    def _admits(self, envelope: Envelope) -> bool:
+        if self._asks:
+            return bool(envelope.session) and envelope.session == self._packer.session
+        if not self._context.memory.admits(envelope.epoch, envelope.session):
+            return False
+        self._packer.session = envelope.session
+        return True
 
-    def _meet(self, now: Now, data: bytes) -> list[Output]:
-        if data == self._hello:
+    def _meet(self, now: Now, data: bytes, hello: Envelope) -> list[Output]:
+        if self._seal:
+            return self._meet_sealed(now, hello)
+        if data == self._greeting.plain:
             return self._settle(now, Dialect.IBLUTIL)
         if self._dialect is Dialect.IBLUTIL:
             return self._receive_plain(now, data, Wire(Message(Event.EXPINFO, (0,))))
         settled = self._settle(now, Dialect.RIGCTL)
-        return settled if self._asks else [*settled, Transmit(self._hello)]
+        return settled if self._asks else [*settled, self._greeting.answer(hello)]
+
+    def _meet_sealed(self, now: Now, hello: Envelope) -> list[Output]:
+        if hello.epoch == self._context.identity.epoch:
+            return [Rejected("a hello of our own that came back: the peer has no key")]
+        if not self._asks:
+            return [self._greeting.answer(hello)]
+        if not self._greeting.is_answer(hello):
+            return [Rejected("a hello that answers none of ours")]
+        self.peer_epoch = hello.epoch
+        if hello.session == self._packer.session:
+            return []
+        self._packer.session = hello.session
+        return self._outgoing.readdress() + self._release(now)
 
     def _settle(self, now: Now, dialect: Dialect) -> list[Output]:
         """The peer has shown what it speaks: send what waited for that."""
@@ -167,14 +216,19 @@ class Echo:
             return []
         self._dialect = dialect
         if dialect is Dialect.IBLUTIL:
-            for _ in range(self._hellos - 1):  # each hello is echoed once
-                self._plain.expect_echo(now, self._hello)
+            for _ in range(self._greeting.count - 1):  # each hello is echoed once
+                self._plain.expect_echo(now, self._greeting.plain)
             self._plain.hold(now, self._context.timing.hello_pause_s)
+        return self._release(now)
+
+    def _release(self, now: Now) -> list[Output]:
         waiting, self._waiting = self._waiting, []
-        self._hello_at = float("inf")
+        self._greeting.end()
         return [out for w in waiting for out in self._send(now, w.command)]
 
     def _receive_plain(self, now: Now, data: bytes, wire: Wire) -> list[Output]:
+        if self._seal:
+            return [Rejected("a message without an envelope")]
         if self._dialect is Dialect.RIGCTL:
             if self._asks:
                 return [Ignored("a message without id, from a peer that knows ids")]

@@ -35,7 +35,7 @@ class Link:
         addr: the peer.
         engine: its state.
         owner: who is told what happens.
-        transmit: puts bytes on the wire; returns whether there is a way.
+        transmit: puts an output's bytes on the wire.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Link:
         addr: PeerAddress,
         engine: Echo,
         owner: LinkOwner,
-        transmit: Callable[[bytes, PeerAddress], bool],
+        transmit: Callable[[Transmit, PeerAddress], None],
     ) -> None:
         self.addr = addr
         self.engine = engine
@@ -94,7 +94,7 @@ class Link:
     def _carry_out(self, outputs: list[Output]) -> None:
         for output in outputs:
             if isinstance(output, Transmit):
-                self._transmit(output.data, self.addr)
+                self._transmit(output, self.addr)
             elif isinstance(output, Probed):
                 self.offset.add(output)
             else:

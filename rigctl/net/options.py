@@ -20,5 +20,11 @@ class Options:
     """How long a message's echo is waited for."""
     reply_timeout_s: float = 10.0
     """How long a command's reply is waited for, after its echo."""
+    key: bytes | None = field(default=None, repr=False)
+    """What both ends share; with it nothing unauthenticated is sent or taken."""
     max_bytes: int = MAX_MESSAGE_BYTES
     """The largest message that is sent or taken."""
+
+    def __post_init__(self) -> None:
+        if self.key and self.dialect is Dialect.IBLUTIL:
+            raise ValueError("the iblutil dialect knows no keys: leave the key out or the dialect")

@@ -5,7 +5,7 @@ From: `net.echo` and its dialects.  To: `net.communicator`, simulations.
 
 from dataclasses import dataclass
 
-from rigctl.messages import Message
+from rigctl.messages import Event, Message
 
 MessageId = tuple[str, int]
 """A message's epoch and sequence number; only the ``rigctl`` dialect has them."""
@@ -16,6 +16,24 @@ class Transmit:
     """Put these bytes on the wire to the peer, now."""
 
     data: bytes
+    by_stream: bool = False
+    """Whether they are too large for a datagram and take a stream to the same peer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A command that changes something is about to be delivered: remember that on disk first."""
+
+    id: MessageId
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """This is the answer to such a command, about to be sent: remember it on disk first."""
+
+    id: MessageId
+    answer: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +71,15 @@ class Mangled:
 
 
 @dataclass(frozen=True, slots=True)
+class Oversized:
+    """The message under this ticket does not fit what the peer takes; it was not sent."""
+
+    ticket: int
+    size: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """This is the peer's answer (or error) to the command sent under this ticket."""
 
@@ -77,4 +104,24 @@ class Ignored:
     reason: str
 
 
-Output = Transmit | Delivered | Confirmed | Unconfirmed | Mangled | Answered | Probed | Ignored
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Bytes that nobody who may speak here has sent, or not as they came; never answered."""
+
+    reason: str
+
+
+Output = (
+    Transmit
+    | Begun
+    | Stored
+    | Delivered
+    | Confirmed
+    | Unconfirmed
+    | Mangled
+    | Oversized
+    | Answered
+    | Probed
+    | Ignored
+    | Rejected
+)

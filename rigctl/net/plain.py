@@ -32,10 +32,12 @@ from rigctl.net.outputs import (
     Delivered,
     Ignored,
     Output,
+    Oversized,
     Transmit,
     Unconfirmed,
 )
 from rigctl.net.timing import Timing
+from rigctl.net.transport import UDP_MAX_BYTES
 
 _MAX_LATE = 256
 """How many unconfirmed transmissions are remembered per peer; the oldest is forgotten first."""
@@ -68,11 +70,13 @@ class PlainDialect:
         timing: deadlines and pauses.
         spacing_s: the pause kept after what is not confirmed yet (every echo); on TCP such peers
             take every read as one message, so that two that arrive together are lost on them.
+        streams: whether messages go by a stream, and not into a datagram each.
     """
 
-    def __init__(self, timing: Timing, *, spacing_s: float) -> None:
+    def __init__(self, timing: Timing, *, spacing_s: float, streams: bool = False) -> None:
         self._timing = timing
         self._spacing_s = spacing_s
+        self._most = None if streams else UDP_MAX_BYTES
         self._queue: deque[_Sending] = deque()
         self._current: _Sending | None = None
         self._late: deque[tuple[float, bytes]] = deque(maxlen=_MAX_LATE)
@@ -86,7 +90,10 @@ class PlainDialect:
 
     def send(self, now: Now, command: Command) -> list[Output]:
         """Send a message, after those that still wait for their echo."""
-        self._queue.append(_Sending(command, encode(command.message)))
+        data = encode(command.message)
+        if self._most and len(data) > self._most:
+            return [Oversized(command.ticket, len(data), self._most)]
+        self._queue.append(_Sending(command, data))
         return self._advance(now)
 
     def answer(self, now: Now, command: Command) -> list[Output]:

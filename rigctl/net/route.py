@@ -14,6 +14,8 @@ from rigctl.address import Address
 from rigctl.errors import TooLarge, Unreachable
 from rigctl.messages import Message
 from rigctl.net.codec import encode
+from rigctl.net.outputs import Transmit
+from rigctl.net.sidestream import SideStream
 from rigctl.net.tcp import TcpTransport
 from rigctl.net.transport import UDP_MAX_BYTES, Listener, PeerAddress, Transport
 from rigctl.net.udp import UdpTransport
@@ -55,6 +57,7 @@ class Route:
         self._user = user
         self._max_bytes = max_bytes
         self._transport: Transport | None = None
+        self._side: SideStream | None = None
         self._opening: asyncio.Task[None] | None = None
         self._options: dict[str, Any] = {}
         self._closed = False
@@ -96,14 +99,13 @@ class Route:
                 raise self._unreachable(self.trouble or f"{self.address} closed the connection")
             done.pop().result()
 
-    def check_size(self, message: Message) -> None:
-        """Raise if a message does not fit.
+    def check_size(self, message: Message, most: int | None) -> None:
+        """Raise if a message has more bytes than are taken.
 
         Raises:
-            TooLarge: it does not; says how much it may have.
+            TooLarge: it does; says how many it may have.
         """
-        udp = self.address.scheme == "udp"
-        most = min(self._max_bytes, UDP_MAX_BYTES) if udp else self._max_bytes
+        most = self._max_bytes if most is None else min(self._max_bytes, most)
         size, label = len(encode(message)) + _ENVELOPE_BYTES, message.event.label
         if size > most:
             text = (
@@ -111,9 +113,12 @@ class Route:
             )
             raise TooLarge(text, name=self._user.name, uri=str(self.address), command=label)
 
-    def send(self, data: bytes, addr: PeerAddress) -> bool:
-        """Put one message's bytes on the wire; return whether there is a way."""
-        return self._transport is not None and self._transport.send(data, addr)
+    def send(self, output: Transmit, addr: PeerAddress) -> None:
+        """Put one message's bytes on the wire, if there is a way."""
+        if output.by_stream:
+            self._beside().send(output.data)
+        elif self._transport is not None:
+            self._transport.send(output.data, addr)
 
     def about_to_send(self) -> None:
         """What was wrong with the way may be mended."""
@@ -140,8 +145,29 @@ class Route:
         self._closed = True
         if self._opening:
             self._opening.cancel()
+        if self._side:
+            self._side.close()
         if self._transport:
             self._transport.close()
+
+    def _beside(self) -> SideStream:
+        """Return the way for what is too large for a datagram; only a UDP client needs one."""
+        if self._side is None:
+            self._side = SideStream(
+                self.address,
+                self._max_bytes,
+                lambda data: self._user.received(data, self.peer),
+                self._send_large,
+            )
+        return self._side
+
+    def _send_large(self, why: str, messages: list[bytes]) -> None:
+        """There is no stream: what just fits a datagram goes into one, as the predecessor's do."""
+        if any(len(data) > UDP_MAX_BYTES for data in messages):
+            self.trouble = why
+        for data in messages:
+            if self._transport and len(data) <= UDP_MAX_BYTES:
+                self._transport.send(data, self.peer)
 
     def _task(self, opening: Any) -> "asyncio.Task[None]":
         task = asyncio.create_task(opening, name=f"rigctl.open.{self._user.name}")

@@ -6,10 +6,19 @@ From: `net.communicator`.  To: callers of it, who await one or both.
 import asyncio
 from dataclasses import dataclass, field
 
-from rigctl.errors import NoEcho, NoReply, RemoteError, RigError, Unreachable
+from rigctl.errors import (
+    NoEcho,
+    NoReply,
+    RemoteError,
+    RigError,
+    TooLarge,
+    UnknownOutcome,
+    Unreachable,
+)
 from rigctl.messages import ERROR, Message
 from rigctl.net.callbacks import remote_error
-from rigctl.net.outputs import Answered, Confirmed, Mangled, Output, Unconfirmed
+from rigctl.net.numbered import UNKNOWN_OUTCOME
+from rigctl.net.outputs import Answered, Confirmed, Mangled, Output, Oversized, Unconfirmed
 
 
 def _future() -> "asyncio.Future[Message]":
@@ -30,6 +39,8 @@ class Ticket:
     echo_timeout_s: float
     reply_timeout_s: float | None
     """None if no answer is awaited."""
+    keyed: bool = False
+    """Whether the peer answers only who has its key."""
     confirmed: "asyncio.Future[Message]" = field(default_factory=_future)
     answered: "asyncio.Future[Message]" = field(default_factory=_future)
 
@@ -42,6 +53,8 @@ class Ticket:
                 self.answer(message)
             case Mangled():
                 self.mangled()
+            case Oversized(_, size, most):
+                self.oversized(size, most)
             case Unconfirmed(_, attempts):
                 self.unconfirmed(attempts, trouble)
 
@@ -57,7 +70,11 @@ class Ticket:
             return
         if message.event is ERROR:
             text, _ = remote_error(message)
-            self.answered.set_exception(self._error(RemoteError, text))
+            if text.startswith(UNKNOWN_OUTCOME):
+                text = text.removeprefix(UNKNOWN_OUTCOME).strip()
+                self.answered.set_exception(self._error(UnknownOutcome, text))
+            else:
+                self.answered.set_exception(self._error(RemoteError, text))
         else:
             self.answered.set_result(message)
 
@@ -73,10 +90,11 @@ class Ticket:
         if trouble:
             self.fail(self._error(Unreachable, f"{label} was not confirmed: {trouble}"))
             return
+        key = ", and that it has our key" if self.keyed else ""
         text = (
             f"no echo of {label} from {self.uri} within {self.echo_timeout_s:g} s "
             f"({attempts} attempt{'s' * (attempts != 1)}): check that the computer is on, "
-            "its daemon runs and no firewall drops the port"
+            f"its daemon runs and no firewall drops the port{key}"
         )
         self.fail(self._error(NoEcho, text))
 
@@ -84,6 +102,12 @@ class Ticket:
         """The peer received other bytes than were sent."""
         text = f"{self.uri} received {self.message.event.label} damaged; nothing was executed twice"
         self.fail(self._error(RigError, text))
+
+    def oversized(self, size: int, most: int) -> None:
+        """It does not fit what the peer takes."""
+        label = self.message.event.label
+        text = f"{label} has {size} bytes, and {self.uri} takes {most} at the most: send less"
+        self.fail(self._error(TooLarge, text))
 
     def closed(self) -> None:
         """The communicator was closed while it was under way."""

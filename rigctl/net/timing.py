@@ -27,6 +27,10 @@ class Timing:
     """When an unconfirmed message is sent again, before a round trip has been measured."""
     least_repeat_s: float = 0.02
     most_repeat_s: float = 1.0
+    ask_again_s: float = 1.0
+    """When a confirmed command that has no answer yet is sent once more: its answer, or the rig
+    that had it, may be gone; then later and later."""
+    most_ask_again_s: float = 8.0
     answer_s: float = 30.0
     """How long a reply is sent again before it is given up; it stays stored for repeats."""
 

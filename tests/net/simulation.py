@@ -6,9 +6,9 @@ import random
 from dataclasses import dataclass, field
 
 from rigctl.messages import Message
+from rigctl.net.context import Context, Identity
 from rigctl.net.echo import Dialect, Echo
 from rigctl.net.inputs import Answer, Command, Now
-from rigctl.net.numbered import Context, Identity
 from rigctl.net.outputs import (
     Answered,
     Confirmed,

@@ -204,7 +204,22 @@ async def test_what_does_not_fit_is_refused_at_the_sender():
     async with await EchoProtocol.server("udp://127.0.0.1:0") as server:
         async with await EchoProtocol.client(server.server_uri) as client:
             with pytest.raises(TooLarge, match="at the most"):
+                await client.init("x" * 1_000_000)
+
+
+async def test_what_needs_a_stream_where_there_is_none_says_so():
+    async with await EchoProtocol.server("udp://127.0.0.1:0") as server:
+        async with await EchoProtocol.client(server.server_uri) as client:
+            with pytest.raises(Unreachable, match="goes by TCP"):
                 await client.init("x" * 70_000)
+
+
+async def test_without_a_stream_beside_it_a_large_message_takes_one_datagram():
+    async with await EchoProtocol.server("udp://127.0.0.1:0") as server:
+        answering(server)
+        async with await EchoProtocol.client(server.server_uri) as client:
+            reply = await client.request(Message(Event.EXPSTART, ("x" * 30_000, None)))
+            assert len(reply.args[0]) == 30_000
 
 
 async def test_a_large_message_crosses_on_tcp():

@@ -6,16 +6,21 @@ import pytest
 
 from rigctl.messages import Event, Message
 from rigctl.net.codec import Envelope, Kind, decode, digest_of, encode
+from rigctl.net.context import Context, Identity
 from rigctl.net.inputs import Answer, Now
-from rigctl.net.numbered import MAX_UNCONFIRMED_ANSWERS, Context, Identity, NumberedDialect
+from rigctl.net.numbered import NumberedDialect
+from rigctl.net.outgoing import MAX_UNCONFIRMED_ANSWERS
 from rigctl.net.outputs import Delivered, Transmit, Unconfirmed
+from rigctl.net.packets import Packer
 
 NOW = Now(1000.0, 1.7e9)
 DONE = Message(Event.EXPSTATUS, (20,))
 
 
 def rig(repeats: bool = True) -> NumberedDialect:
-    return NumberedDialect(Context(Identity("rig")), repeats=repeats)
+    return NumberedDialect(
+        Context(Identity("rig")), Packer(None), datagram=1200 if repeats else None
+    )
 
 
 def command(seq: int) -> bytes:
@@ -36,7 +41,7 @@ def test_a_peer_that_echoes_nothing_keeps_few_answers_waiting_and_the_oldest_is_
         assert len(ask(dialect, seq)) == 1
     outputs = ask(dialect, 500)
     assert [o.ticket for o in outputs if isinstance(o, Unconfirmed)] == [1]
-    repeats = dialect.poll(Now(NOW.monotonic + 1.0, NOW.clock + 1.0))
+    repeats = dialect.outgoing.poll(Now(NOW.monotonic + 1.0, NOW.clock + 1.0))
     assert len(repeats) == MAX_UNCONFIRMED_ANSWERS
 
 
@@ -64,8 +69,8 @@ def test_confirmed_answers_do_not_count():
             Envelope(Kind.ECHO, answers=id, digest=digest_of(outputs[0].data)),
         )
         dialect.receive(NOW, echo, decode(echo))
-    assert not dialect.unconfirmed
-    assert dialect.next_wakeup() == float("inf")
+    assert not dialect.outgoing.unconfirmed
+    assert dialect.outgoing.next_wakeup() == float("inf")
 
 
 @pytest.mark.parametrize("repeats", [True, False])
@@ -74,5 +79,5 @@ def test_many_messages_of_a_peer_that_echoes_nothing_take_linear_time(repeats):
     began = time.perf_counter()
     for seq in range(1, 20_001):
         ask(dialect, seq)
-        assert dialect.next_wakeup() > NOW.monotonic
+        assert dialect.outgoing.next_wakeup() > NOW.monotonic
     assert time.perf_counter() - began < 10
