@@ -155,15 +155,21 @@ def _envelope(value: object) -> Envelope:
 def _event(value: object) -> Event:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ProtocolError("a message begins with an integer, its event")
-    event = Event(value) if 0 <= value <= int(Event.ALYX) else None
-    if event is None or not (event is ERROR or event.is_single):
+    event = _EVENTS.get(value)
+    if event is None:
         raise ProtocolError(f"there is no event {value}")
     return event
+
+
+_EVENTS: dict[int, Event] = {int(event): event for event in (ERROR, *Event)}
 
 
 _OUTSIDE = re.compile(rb'["\[\]{}]')
 _INSIDE = re.compile(rb'["\\]')
 _SPACE = re.compile(rb"[ \t\r\n]*")
+_RAW = msgspec.json.Decoder(list[msgspec.Raw])
+_WHOLE_BYTES = 4096
+"""Up to which size a decoder written in C is asked first whether all that came is one message."""
 
 
 class ArrayReader:
@@ -200,7 +206,7 @@ class ArrayReader:
             ProtocolError: no array begins where one must, or it is too large or too deep; the
                 stream cannot be read any further.
         """
-        end = self._next_end()
+        end = self._whole() or self._next_end()
         if (len(self._buffer) if end is None else end) > self._max_bytes:
             raise ProtocolError(f"a message of more than {self._max_bytes} bytes")
         if end is None:
@@ -209,6 +215,17 @@ class ArrayReader:
         del self._buffer[:end]
         self._scanned = 0
         return message
+
+    def _whole(self) -> int | None:
+        """Return the buffer's length if it is just one message, as it mostly is."""
+        size = len(self._buffer)
+        if self._scanned or not 0 < size <= _WHOLE_BYTES or self._buffer[-1] != ord("]"):
+            return None
+        try:
+            parts = _RAW.decode(self._buffer)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return None
+        return size if isinstance(parts, list) and self._buffer.count(b"[") <= MAX_DEPTH else None
 
     def _next_end(self) -> int | None:
         """Scan on; return where the array at the buffer's start ends, None if not yet."""

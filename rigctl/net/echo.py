@@ -128,9 +128,10 @@ class Echo:
 
     def next_wakeup(self) -> float:
         """Return the monotonic time of the next thing due; infinity if there is none."""
-        waiting = min((w.deadline for w in self._waiting), default=float("inf"))
-        plain, numbered = self._plain.next_wakeup(), self._outgoing.next_wakeup()
-        return min(waiting, self._greeting.due_at, plain, numbered)
+        due = min(self._plain.next_wakeup(), self._outgoing.next_wakeup())
+        if not self._waiting:
+            return due
+        return min(due, self._greeting.due_at, *(w.deadline for w in self._waiting))
 
     def reconnected(self, now: Now) -> list[Output]:
         """Say again what the lost connection may have swallowed."""

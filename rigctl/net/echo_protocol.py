@@ -166,10 +166,11 @@ class EchoProtocol(Communicator):
             TypeError: in the server role, without an address.
             ValueError: the message, the timeout or a client's address is wrong.
         """
-        await self.open()
+        if not self.is_connected:
+            await self.open()
         ticket = self.submit(verbs.as_message(data), addr=addr, echo_timeout_s=timeout)
         try:
-            await asyncio.shield(ticket.confirmed)
+            await ticket.confirmed
         finally:
             self.forget(ticket)
 

@@ -99,11 +99,23 @@ class Link:
                 self.offset.add(output)
             else:
                 if isinstance(output, Delivered) and output.message.event:
-                    waiting = self.open.setdefault(output.message.event, deque(maxlen=_MAX_OPEN))
-                    waiting.append(output.id)
+                    self._open(output)
                 self._owner.handle(self, output)
-        if self._settling is None and not self._closed:  # once per turn of the loop
+        if self._settling is None and not self._closed and self._is_late():
+            # Once per turn of the loop: what is sent together needs one timer together.
             self._settling = asyncio.get_running_loop().call_soon(self._set_timer)
+
+    def _open(self, delivered: Delivered) -> None:
+        """Remember that a message waits for its answer."""
+        waiting = self.open.get(delivered.message.event)
+        if waiting is None:
+            waiting = self.open[delivered.message.event] = deque(maxlen=_MAX_OPEN)
+        waiting.append(delivered.id)
+
+    def _is_late(self) -> bool:
+        """Whether something is due before the timer goes off."""
+        at = self.engine.next_wakeup()
+        return at < (self._timer.when() if self._timer else float("inf"))
 
     def _set_timer(self) -> None:
         self._settling = None

@@ -106,8 +106,9 @@ class Route:
             TooLarge: it does; says how many it may have.
         """
         most = self._max_bytes if most is None else min(self._max_bytes, most)
-        size, label = len(encode(message)) + _ENVELOPE_BYTES, message.event.label
+        size = len(encode(message)) + _ENVELOPE_BYTES
         if size > most:
+            label = message.event.label
             text = (
                 f"{label} has {size} bytes, and {self.address} takes {most} at the most: send less"
             )

@@ -11,7 +11,7 @@ from typing import Any, cast
 from rigctl.address import Address
 from rigctl.errors import ProtocolError
 from rigctl.net.codec import ArrayReader
-from rigctl.net.transport import Listener, PeerAddress, peer_address
+from rigctl.net.transport import Listener, PeerAddress, peer_address, set_read_size
 
 log = logging.getLogger(__name__)
 
@@ -153,6 +153,7 @@ class _Stream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)
+        set_read_size(transport)
         self.addr = peer_address(transport.get_extra_info("peername"))
         self.opened_at = asyncio.get_running_loop().time()
         self.local_port = transport.get_extra_info("sockname")[1]

@@ -22,10 +22,13 @@ from rigctl.net.outputs import Answered, Confirmed, Mangled, Output, Oversized, 
 
 
 def _future() -> "asyncio.Future[Message]":
-    future = asyncio.get_running_loop().create_future()
-    # A caller that only awaits the first of the two must not be warned of the second.
-    future.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return future
+    return asyncio.get_running_loop().create_future()
+
+
+def _fail(future: "asyncio.Future[Message]", error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+        future.exception()  # who only awaits the other of the two must not be warned of this one
 
 
 @dataclass(eq=False, slots=True)
@@ -42,7 +45,12 @@ class Ticket:
     keyed: bool = False
     """Whether the peer answers only who has its key."""
     confirmed: "asyncio.Future[Message]" = field(default_factory=_future)
-    answered: "asyncio.Future[Message]" = field(default_factory=_future)
+    answered: "asyncio.Future[Message] | None" = None
+    """None if no answer is awaited."""
+
+    def __post_init__(self) -> None:
+        if self.reply_timeout_s is not None:
+            self.answered = _future()
 
     def take(self, output: Output, *, trouble: str) -> None:
         """Take what the engine says of it; `trouble`: what is known to be wrong with the way."""
@@ -66,23 +74,21 @@ class Ticket:
     def answer(self, message: Message) -> None:
         """Its answer came; an error is raised where the answer is awaited."""
         self.confirm()
-        if self.answered.done():
+        if self.answered is None or self.answered.done():
             return
         if message.event is ERROR:
             text, _ = remote_error(message)
-            if text.startswith(UNKNOWN_OUTCOME):
-                text = text.removeprefix(UNKNOWN_OUTCOME).strip()
-                self.answered.set_exception(self._error(UnknownOutcome, text))
-            else:
-                self.answered.set_exception(self._error(RemoteError, text))
+            unknown = text.startswith(UNKNOWN_OUTCOME)
+            text = text.removeprefix(UNKNOWN_OUTCOME).strip()
+            _fail(self.answered, self._error(UnknownOutcome if unknown else RemoteError, text))
         else:
             self.answered.set_result(message)
 
     def fail(self, error: Exception) -> None:
         """It will never be confirmed nor answered."""
         for future in (self.confirmed, self.answered):
-            if not future.done():
-                future.set_exception(error)
+            if future:
+                _fail(future, error)
 
     def unconfirmed(self, attempts: int, trouble: str) -> None:
         """Its deadline passed without an echo."""
@@ -122,10 +128,11 @@ class Ticket:
             NoReply: it was confirmed and not answered; whether it took effect is not known.
             RemoteError: the peer failed at it.
         """
-        await asyncio.shield(self.confirmed)
+        await self.confirmed
+        assert self.answered
         try:
             async with asyncio.timeout(self.reply_timeout_s):
-                return await asyncio.shield(self.answered)
+                return await self.answered
         except TimeoutError:
             text = (
                 f"{self.uri} confirmed {self.message.event.label} but did not reply within "

@@ -12,6 +12,9 @@ UDP_MAX_BYTES = 65_507
 """The largest payload of an IPv4 datagram."""
 
 
+_READ_BYTES = 1 << 16
+
+
 def peer_address(address: tuple[Any, ...]) -> PeerAddress:
     """Return the host and port of a socket's address.
 
@@ -20,6 +23,16 @@ def peer_address(address: tuple[Any, ...]) -> PeerAddress:
     """
     host, port, zone = address[0], address[1], address[3] if len(address) > 3 else 0
     return (f"{host}%{zone}" if zone and "%" not in host else host), port
+
+
+def set_read_size(transport: object) -> None:
+    """Have a transport of asyncio's read into 64 KiB, which hold any datagram.
+
+    It takes 256 KiB by default, which the system maps and unmaps for each message anew: a third of
+    the time that a confirmed round trip takes.
+    """
+    if hasattr(transport, "max_size"):
+        transport.max_size = _READ_BYTES
 
 
 class Listener(Protocol):

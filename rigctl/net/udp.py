@@ -7,7 +7,7 @@ import asyncio
 from typing import Any, cast
 
 from rigctl.address import Address
-from rigctl.net.transport import Listener, PeerAddress, peer_address
+from rigctl.net.transport import Listener, PeerAddress, peer_address, set_read_size
 
 
 class UdpTransport(asyncio.DatagramProtocol):
@@ -74,6 +74,7 @@ class UdpTransport(asyncio.DatagramProtocol):
         """The loop has opened the socket."""
         # A cast: before Python 3.12 the loop's own class does not inherit from the abstract one.
         self._transport = cast(asyncio.DatagramTransport, transport)
+        set_read_size(transport)
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """One datagram came."""

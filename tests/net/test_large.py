@@ -20,19 +20,30 @@ LARGE = "x" * 300_000
 @contextlib.asynccontextmanager
 async def rig(answer, key=None):
     """Serve on UDP and TCP, on one port, as a daemon does; yield the datagrams and the address."""
-    station = Station.new(key=key, has_stream=True)
-    udp = Communicator(Address("udp", "127.0.0.1", 0), "server", station=station)
-    sizes = []
-    async with udp:
+    servers = await listening(Station.new(key=key, has_stream=True))
+    runs, sizes = [], []
+    for server in servers:
+        serve(server, answer, runs)
+    watch(servers[0], sizes)
+    try:
+        yield servers[0], runs, sizes
+    finally:
+        for server in servers:
+            server.close()
+
+
+async def listening(station):
+    """Find a port that is free for both."""
+    while True:
+        udp = Communicator(Address("udp", "127.0.0.1", 0), "server", station=station)
         await udp.listen()
         tcp = Communicator(replace(udp.address, scheme="tcp"), "server", station=station)
-        async with tcp:
+        try:
             await tcp.listen()
-            runs = []
-            for server in (udp, tcp):
-                serve(server, answer, runs)
-                watch(server, sizes if server is udp else [])
-            yield udp, runs, sizes
+        except OSError:
+            udp.close()
+        else:
+            return udp, tcp
 
 
 def serve(server, answer, runs):
