@@ -47,7 +47,7 @@ class Condition(msgspec.Struct, frozen=True):
     """Something that is the case beside the status."""
 
     condition: str
-    """``DEGRADED`` or ``RECOVERED``."""
+    """``DEGRADED``, ``RECOVERED``, or ``CLOCK``: the computer's wall clock was stepped."""
     stream: str
     reason: str
 

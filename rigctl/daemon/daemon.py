@@ -19,6 +19,7 @@ from rigctl.daemon.notify import notify, watchdog_interval_s
 from rigctl.daemon.recovery import find_left, recover_left
 from rigctl.daemon.rig import Rig
 from rigctl.daemon.talk import Talk
+from rigctl.daemon.wall import WallWatch
 from rigctl.devices.checks import check_sources
 from rigctl.errors import ConfigError
 from rigctl.net import Communicator
@@ -46,6 +47,7 @@ class Daemon:
         self._config = config
         self._station = Station.new()
         self._rig = Rig(config, load_service(config))
+        self._wall = WallWatch(self._station.clock, self._rig.note)
         self._left: list[Path] = []
         self._stopping = asyncio.Event()
         self._why = "the daemon was stopped"
@@ -151,6 +153,7 @@ class Daemon:
         fed_s = 0.0
         while True:
             now_s = time.monotonic()
+            self._wall.look()
             await self._rig.look(now_s)
             if interval_s and now_s - fed_s >= interval_s:
                 notify(WATCHDOG=1)
