@@ -57,6 +57,44 @@ class ClockReport(msgspec.Struct, frozen=True):
 
     offset_s: float
     bound_s: float
+    drift_ppm: float | None = None
+    """By how much that changes, in microseconds per second; None before it is known."""
+    drift_bound_ppm: float | None = None
+    round_trip_s: float | None = None
+    """The shortest of the exchanges that are remembered."""
+    steps: int = 0
+    """How often the rig's clock, or the controller's, jumped meanwhile."""
+    limit_s: float | None = None
+    """What the lab allows."""
+    over_limit: bool = False
+    """Whether the offset, or its bound, is more than that."""
+
+
+class ClockSample(msgspec.Struct, frozen=True):
+    """How far a rig's clock was from another one, as it is told to the rig and stored."""
+
+    reference: str
+    """The computer whose clock it was compared with."""
+    offset_s: float
+    """The rig's clock minus the reference's."""
+    bound_s: float
+    """The truth lies within plus or minus this."""
+    drift_ppm: float | None = None
+
+
+class HostClock(msgspec.Struct, frozen=True, kw_only=True):
+    """How a computer's wall clock is kept, by what its keeper says."""
+
+    source: str
+    """``chrony``, ``ptp4l``, ``systemd-timesyncd``, ``kernel`` or ``timedated``; empty if none."""
+    synchronised: bool | None = None
+    """Whether it follows another clock; None where that cannot be told."""
+    offset_s: float | None = None
+    """This clock minus the one that it follows."""
+    error_s: float | None = None
+    """By how much it may be wrong."""
+    detail: str = ""
+    """What else there is to say, for people."""
 
 
 class RigReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +116,8 @@ class RigReport(msgspec.Struct, frozen=True, kw_only=True):
     main_sync: bool = False
     """Whether its reference stands for the experiment."""
     clock: ClockReport | None = None
+    host_clock: HostClock | None = None
+    """How the wall clock of its computer is kept."""
     streams: dict[str, StreamReport] = {}
     error: str | None = None
     """Why it cannot be reached."""
@@ -105,6 +145,8 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     experiment_description: dict[str, Any] = {}
     master: bool = False
     """Whether this is the controller's half."""
+    clock: ClockSample | None = None
+    """In the controller's half: how far the rig's clock is from the controller's."""
     rig_version: str = ""
     spec_version: str = ""
     report: RigReport | None = None

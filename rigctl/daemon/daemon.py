@@ -19,6 +19,7 @@ from rigctl.daemon.notify import notify, watchdog_interval_s
 from rigctl.daemon.recovery import find_left, recover_left
 from rigctl.daemon.rig import Rig
 from rigctl.daemon.talk import Talk
+from rigctl.daemon.timekeeping import follow_host_clock
 from rigctl.daemon.wall import WallWatch
 from rigctl.devices.checks import check_sources
 from rigctl.errors import ConfigError
@@ -80,6 +81,7 @@ class Daemon:
             parts = {f"talk {s.address}": Talk(self._rig, s).run() for s in servers}
             parts |= {
                 "tick": self._tick(),
+                "host clock": follow_host_clock(self._rig.kept_by),
                 "tell systemd": self._tell_systemd(),
                 "recover": recover_left(self._left, self._rig.note),
             }
