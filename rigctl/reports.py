@@ -137,6 +137,17 @@ class LabReport(msgspec.Struct, frozen=True):
     rigs: dict[str, RigReport]
 
 
+class ClockSurvey(msgspec.Struct, frozen=True, kw_only=True):
+    """The clocks of a lab: the controller's own, and every rig's against it."""
+
+    host: str
+    """The controller's computer."""
+    host_clock: HostClock
+    limit_s: float
+    """What the lab allows of a rig's offset, and of what is not known of it."""
+    rigs: dict[str, RigReport]
+
+
 class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     """The fields that controllers and rigs exchange with EXPINFO before INIT (protocol 1.0.0)."""
 
