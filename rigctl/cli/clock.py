@@ -19,8 +19,8 @@ from rigctl.controller import Desk
 from rigctl.controller.probing import survey_clocks
 from rigctl.reports import ClockReport, ClockSurvey, HostClock, RigReport
 
-_COLUMNS = ("rig", "offset", "bound", "drift", "round trip", "its computer's clock")
-_NONE = ("-",) * 4
+_FIGURES = ("offset", "drift", "round trip")
+_OURS = "this computer"
 
 
 @click.command()
@@ -64,14 +64,13 @@ def code_of(survey: ClockSurvey) -> int:
 def clocks_table(survey: ClockSurvey) -> Table:
     """Return a line for every rig, and one for this computer."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in _COLUMNS:
-        right = name not in (_COLUMNS[0], _COLUMNS[-1])
-        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+    table.add_column("rig", no_wrap=True)
+    for name in _FIGURES:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("computer kept by", overflow="fold")
     for name, rig in survey.rigs.items():
-        cells = _figures(rig.clock) if rig.clock else _NONE
-        table.add_row(escape(name), *cells, _kept(rig.host_clock))
-    own = escape(f"({survey.host}, this computer)")
-    table.add_row(own, "", "", "", "", _kept(survey.host_clock))
+        table.add_row(escape(name), *_figures(rig.clock), _kept(rig.host_clock))
+    table.add_row(_OURS, "", "", "", _kept(survey.host_clock))
     return table
 
 
@@ -81,7 +80,7 @@ def clock_notes(survey: ClockSurvey) -> list[str]:
     for name, rig in survey.rigs.items():
         lines += [*_shortfalls(name, rig), *clock_warnings(name, rig)]
         lines += _details(name, rig.host_clock)
-    return lines + _details(survey.host, survey.host_clock)
+    return lines + _details(_OURS, survey.host_clock)
 
 
 def _show(survey: ClockSurvey, as_json: bool) -> None:
@@ -97,12 +96,14 @@ def _view(survey: ClockSurvey) -> Group:
     return Group(clocks_table(survey), *clock_notes(survey))
 
 
-def _figures(clock: ClockReport) -> tuple[str, str, str, str]:
+def _figures(clock: ClockReport | None) -> tuple[str, ...]:
+    if clock is None:
+        return ("-",) * len(_FIGURES)
     drift = "-"
     if clock.drift_ppm is not None and clock.drift_bound_ppm is not None:
         drift = f"{clock.drift_ppm:+.1f} ± {clock.drift_bound_ppm:.1f} ppm"
     trip = "-" if clock.round_trip_s is None else f"{clock.round_trip_s * 1e3:.3f} ms"
-    return f"{clock.offset_s * 1e3:+.3f} ms", f"± {clock.bound_s * 1e3:.3f} ms", drift, trip
+    return f"{clock.offset_s * 1e3:+.3f} ± {clock.bound_s * 1e3:.3f} ms", drift, trip
 
 
 def _kept(clock: HostClock | None) -> str:
