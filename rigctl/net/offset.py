@@ -16,7 +16,7 @@ not, a clock jumped, and only the probe is believed.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rigctl.net.outputs import Probed
 
@@ -123,11 +123,13 @@ class OffsetEstimate:
         )
 
     def _remember(self, known: _Known) -> None:
-        same_bin = bool(self._best) and self._best[-1].at_s // _BIN_S == known.at_s // _BIN_S
-        if not same_bin:
+        before = self._best[-1] if self._best else None
+        if before is None or before.at_s // _BIN_S != known.at_s // _BIN_S:
             self._best.append(known)
-        elif known.width_s <= self._best[-1].width_s:
-            self._best[-1] = known
+            return
+        shortest_s = min(before.round_trip_s, known.round_trip_s)
+        best = min(known, before, key=lambda one: one.width_s)
+        self._best[-1] = replace(best, round_trip_s=shortest_s)
 
     def _drift(self) -> tuple[float, float] | None:
         """Return the mean drift from some remembered instant to the last one, and its bound.

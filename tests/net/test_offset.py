@@ -219,3 +219,13 @@ def test_what_is_remembered_is_bounded_and_drift_outlives_a_spell_of_bad_weather
     assert told.drift_ppm == pytest.approx(peer.rates[0] * 1e6, abs=told.drift_bound_ppm)
     assert told.drift_bound_ppm < 20
     assert told.round_trip_s < 0.001
+
+
+def test_the_round_trip_is_the_shortest_also_where_a_slow_exchange_told_more():
+    estimate = OffsetEstimate()
+    estimate.add(Probed(10.0, 10.0005, 10.0005, 10.001))  # offset within +-0.5 ms
+    estimate.add(Probed(10.1, 10.1000, 10.1000, 10.300))  # slow, and all of it on the way back
+    told = estimate.at(10.3)
+    assert told
+    assert told.bound_s < 0.0003
+    assert told.round_trip_s == pytest.approx(0.001)
