@@ -47,7 +47,7 @@ class Condition(msgspec.Struct, frozen=True):
     """Something that is the case beside the status."""
 
     condition: str
-    """``DEGRADED`` or ``RECOVERED``."""
+    """``DEGRADED``, ``RECOVERED``, or ``CLOCK``: the computer's wall clock was stepped."""
     stream: str
     reason: str
 
@@ -57,6 +57,44 @@ class ClockReport(msgspec.Struct, frozen=True):
 
     offset_s: float
     bound_s: float
+    drift_ppm: float | None = None
+    """By how much that changes, in microseconds per second; None before it is known."""
+    drift_bound_ppm: float | None = None
+    round_trip_s: float | None = None
+    """The shortest of the exchanges that are remembered."""
+    steps: int = 0
+    """How often the rig's clock, or the controller's, jumped meanwhile."""
+    limit_s: float | None = None
+    """What the lab allows."""
+    over_limit: bool = False
+    """Whether the offset, or its bound, is more than that."""
+
+
+class ClockSample(msgspec.Struct, frozen=True):
+    """How far a rig's clock was from another one, as it is told to the rig and stored."""
+
+    reference: str
+    """The computer whose clock it was compared with."""
+    offset_s: float
+    """The rig's clock minus the reference's."""
+    bound_s: float
+    """The truth lies within plus or minus this."""
+    drift_ppm: float | None = None
+
+
+class HostClock(msgspec.Struct, frozen=True, kw_only=True):
+    """How a computer's wall clock is kept, by what its keeper says."""
+
+    source: str
+    """``chrony``, ``ptp4l``, ``systemd-timesyncd``, ``kernel`` or ``timedated``; empty if none."""
+    synchronised: bool | None = None
+    """Whether it follows another clock; None where that cannot be told."""
+    offset_s: float | None = None
+    """This clock minus the one that it follows."""
+    error_s: float | None = None
+    """By how much it may be wrong."""
+    detail: str = ""
+    """What else there is to say, for people."""
 
 
 class RigReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +116,8 @@ class RigReport(msgspec.Struct, frozen=True, kw_only=True):
     main_sync: bool = False
     """Whether its reference stands for the experiment."""
     clock: ClockReport | None = None
+    host_clock: HostClock | None = None
+    """How the wall clock of its computer is kept."""
     streams: dict[str, StreamReport] = {}
     error: str | None = None
     """Why it cannot be reached."""
@@ -97,6 +137,17 @@ class LabReport(msgspec.Struct, frozen=True):
     rigs: dict[str, RigReport]
 
 
+class ClockSurvey(msgspec.Struct, frozen=True, kw_only=True):
+    """The clocks of a lab: the controller's own, and every rig's against it."""
+
+    host: str
+    """The controller's computer."""
+    host_clock: HostClock
+    limit_s: float
+    """What the lab allows of a rig's offset, and of what is not known of it."""
+    rigs: dict[str, RigReport]
+
+
 class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     """The fields that controllers and rigs exchange with EXPINFO before INIT (protocol 1.0.0)."""
 
@@ -105,6 +156,8 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     experiment_description: dict[str, Any] = {}
     master: bool = False
     """Whether this is the controller's half."""
+    clock: ClockSample | None = None
+    """In the controller's half: how far the rig's clock is from the controller's."""
     rig_version: str = ""
     spec_version: str = ""
     report: RigReport | None = None

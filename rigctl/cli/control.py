@@ -11,21 +11,19 @@ from collections.abc import Awaitable, Callable
 import click
 import msgspec
 from rich.console import Group
-from rich.live import Live
 
-from rigctl.cli.desk import busy, err, lab_command, out, with_desk
+from rigctl.cli.desk import busy, lab_command, out, with_desk
 from rigctl.cli.durations import option_seconds
 from rigctl.cli.exits import UNREACHABLE
 from rigctl.cli.interrupts import on_interrupt
-from rigctl.cli.outcome import Outcome, as_text, code_of, finish, show, start_failure
+from rigctl.cli.outcome import Outcome, code_of, finish, show, start_failure
 from rigctl.cli.starting import start_unless
 from rigctl.cli.tables import notes, rigs_table
+from rigctl.cli.watching import watch as watching
 from rigctl.controller import Desk
 from rigctl.errors import RigctlError
 from rigctl.messages import ExpRef, Json
 from rigctl.reports import LabReport
-
-_REFRESH_S = 1.0
 
 
 @click.command()
@@ -84,7 +82,7 @@ def status(watch: bool, wait: str | None, lab_file: str | None, as_json: bool) -
 
     async def act(desk: Desk) -> LabReport:
         report = await _until_reachable(desk, patience_s)
-        return await _watch(desk, report, as_json) if watch else report
+        return await watching(report, desk.report, _view, as_json) if watch else report
 
     report = with_desk(lab_file, act)
     if not watch:
@@ -128,24 +126,6 @@ async def _until_reachable(desk: Desk, patience_s: float) -> LabReport:
         if time.monotonic() >= deadline or code_of(report) != UNREACHABLE:
             return report
         await asyncio.sleep(0.1)  # rigs that are not up cannot be waited for otherwise
-
-
-async def _watch(desk: Desk, report: LabReport, as_json: bool) -> LabReport:
-    """Show the report again and again until ^C."""
-    if as_json:
-        while True:
-            click.echo(as_text(report))
-            await asyncio.sleep(_REFRESH_S)
-            report = await desk.report()
-    try:
-        with Live(_view(report), console=out, auto_refresh=False) as live:
-            while True:
-                await asyncio.sleep(_REFRESH_S)
-                report = await desk.report()
-                live.update(_view(report), refresh=True)
-    except asyncio.CancelledError:
-        err.print("^C: the rigs go on as they are")
-        return report
 
 
 def _view(report: LabReport) -> Group:

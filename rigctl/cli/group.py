@@ -24,6 +24,7 @@ class Entry:
 
 COMMANDS: Mapping[str, Entry] = {
     "cleanup": Entry("control", "Release devices and seal the session on every rig."),
+    "clock": Entry("clock", "Show by how much every rig's clock differs from this computer's."),
     "config": Entry("check", "Look at configuration files."),
     "info": Entry("control", "Show all that the rigs say of themselves."),
     "init": Entry("control", "Have every rig open its sources."),

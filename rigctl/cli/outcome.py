@@ -50,7 +50,7 @@ def show(report: LabReport, as_json: bool) -> None:
         out.print(line)
 
 
-def as_text(report: LabReport, indent: int = 0) -> str:
+def as_text(report: msgspec.Struct, indent: int = 0) -> str:
     """Return a report as JSON."""
     text = msgspec.json.encode(report)
     return (msgspec.json.format(text, indent=indent) if indent else text).decode()

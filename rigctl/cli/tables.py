@@ -40,8 +40,21 @@ def notes(report: LabReport) -> list[str]:
             parts = (name, fault.condition, fault.stream, fault.reason)
             text = ": ".join(part for part in parts if part)
             lines.append(f"[red]{escape(text)}[/]")
-        lines += _waiting(name, rig)
+        lines += [*clock_warnings(name, rig), *_waiting(name, rig)]
     return lines
+
+
+def clock_warnings(name: str, rig: RigReport) -> list[str]:
+    """Return what is to be said of a rig's clock that is over the lab's limit."""
+    clock = rig.clock
+    if clock is None or clock.limit_s is None or not clock.over_limit:
+        return []
+    if abs(clock.offset_s) > clock.limit_s:
+        fact = f"its clock is {_clock(rig)} from this computer's"
+    else:
+        fact = f"its clock is known to ± {clock.bound_s * 1e3:.2f} ms only"
+    text = f"{name}: {fact}; clock_limit is {clock.limit_s * 1e3:g} ms"
+    return [f"[yellow]{escape(text)}[/]"]
 
 
 def seconds(value: float | None) -> str:

@@ -119,9 +119,7 @@ class Desk:
     def _report(self, replies: Replies, errors: Errors) -> LabReport:
         return lab_report(
             {
-                name: rig_report(
-                    rig, self.lab.rigs[name].required, errors.get(name) or replies[name]
-                )
+                name: rig_report(rig, self.lab, errors.get(name) or replies[name])
                 for name, rig in self.services.items()
             }
         )

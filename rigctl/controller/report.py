@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from rigctl.config import Lab
+from rigctl.controller.clocks import clock_report
 from rigctl.messages import Json, Status
 from rigctl.net import EchoProtocol
-from rigctl.reports import ClockReport, Handshake, LabReport, RigReport
+from rigctl.reports import Handshake, LabReport, RigReport
 
 
 def lab_report(rigs: Mapping[str, RigReport]) -> LabReport:
@@ -18,17 +20,16 @@ def lab_report(rigs: Mapping[str, RigReport]) -> LabReport:
     return LabReport(references.pop() if len(references) == 1 else None, dict(rigs))
 
 
-def rig_report(rig: EchoProtocol, required: bool, answer: Sequence[Json] | Exception) -> RigReport:
+def rig_report(rig: EchoProtocol, lab: Lab, answer: Sequence[Json] | Exception) -> RigReport:
     """Return one rig's report from its answer to EXPINFO, or from why there is none."""
-    offset = rig.clock_offset
     failed = isinstance(answer, Exception)
     return msgspec.structs.replace(
         RigReport() if isinstance(answer, Exception) else _said(answer),
         uri=rig.server_uri,
         reachable=not failed,
-        required=required,
+        required=lab.rigs[rig.name].required,
         dialect=str(rig.dialect),
-        clock=ClockReport(offset.offset_s, offset.bound_s) if offset else None,
+        clock=clock_report(rig, lab.clock_limit_s),
         error=str(answer) if failed else None,
     )
 

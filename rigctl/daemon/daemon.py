@@ -19,6 +19,8 @@ from rigctl.daemon.notify import notify, watchdog_interval_s
 from rigctl.daemon.recovery import find_left, recover_left
 from rigctl.daemon.rig import Rig
 from rigctl.daemon.talk import Talk
+from rigctl.daemon.timekeeping import follow_host_clock
+from rigctl.daemon.wall import WallWatch
 from rigctl.devices.checks import check_sources
 from rigctl.errors import ConfigError
 from rigctl.net import Communicator
@@ -46,6 +48,7 @@ class Daemon:
         self._config = config
         self._station = Station.new(key=config.key, has_stream=True)
         self._rig = Rig(config, load_service(config))
+        self._wall = WallWatch(self._station.clock, self._rig.note)
         self._left: list[Path] = []
         self._stopping = asyncio.Event()
         self._why = "the daemon was stopped"
@@ -78,6 +81,7 @@ class Daemon:
             parts = {f"talk {s.address}": Talk(self._rig, s).run() for s in servers}
             parts |= {
                 "tick": self._tick(),
+                "host clock": follow_host_clock(self._rig.kept_by),
                 "tell systemd": self._tell_systemd(),
                 "recover": recover_left(self._left, self._rig.note),
             }
@@ -151,6 +155,7 @@ class Daemon:
         fed_s = 0.0
         while True:
             now_s = time.monotonic()
+            self._wall.look()
             await self._rig.look(now_s)
             if interval_s and now_s - fed_s >= interval_s:
                 notify(WATCHDOG=1)

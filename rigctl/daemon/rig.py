@@ -21,7 +21,7 @@ from rigctl.daemon.streams import StreamState
 from rigctl.daemon.turns import Turns
 from rigctl.errors import Refused
 from rigctl.messages import Event, ExpRef, Json, Status
-from rigctl.reports import Condition, RigReport
+from rigctl.reports import Condition, HostClock, RigReport
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ class Rig:
         self._beginning: asyncio.Task[Json] | None = None
         self._owner = ""
         self._notes: list[Condition] = []
+        self._host_clock: HostClock | None = None
         self._recording = Recording(config, self.streams, self.changed.set)
         self._sources = Sources(config, self.streams, self._recording, self.changed.set)
 
@@ -117,12 +118,17 @@ class Rig:
             main_sync=self.config.main_sync,
             conditions=(*found, *self._notes),
             streams=streams,
+            host_clock=self._host_clock,
         )
 
     def note(self, condition: Condition) -> None:
         """Have a condition reported until the next session begins."""
         self._notes.append(condition)
         self.changed.set()
+
+    def kept_by(self, keeper: HostClock) -> None:
+        """Note how the clock of this computer is kept."""
+        self._host_clock = keeper
 
     async def look(self, now_s: float) -> None:
         """Note how far the streams have got and what is wrong; called twice a second."""

@@ -1,62 +1,60 @@
-"""The clock that is told to peers, and what their echoes say about theirs.
+"""The clock that is told to peers: it never jumps.
 
-From: echoes (`net.outputs.Probed`).  To: status reports, sessions.
+From: the computer's wall clock and monotonic clock.  To: `net.link`, the daemon.
 """
 
 import time
-from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from rigctl.net.inputs import Now
-from rigctl.net.outputs import Probed
 
-# Crystal oscillators of computers stay within 100 ppm of each other; an old probe's bound grows
-# by this much per second of its age, so that it still contains the truth.
-_MAX_DRIFT = 100e-6
-_KEPT_PROBES = 64
+_DOUBT_S = 0.001
+"""How far apart two clocks may be read and still count as read at once."""
+_READINGS = 10
 
 
 class RigClock:
-    """Seconds since 1970 that never jump: the wall clock at the start, then the monotonic one."""
+    """Seconds since 1970 that never jump: the wall clock at the start, then the monotonic one.
 
-    def __init__(self) -> None:
-        self._base_s = time.time() - time.monotonic()
+    Args:
+        wall: reads seconds since 1970.
+        monotonic: reads seconds that never jump.
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
+        self._base_s, _ = self._read()
+        self._step_s = 0.0
 
     def now(self) -> Now:
         """Read both clocks."""
-        monotonic = time.monotonic()
+        monotonic = self._monotonic()
         return Now(monotonic, self._base_s + monotonic)
 
+    def wall_step_s(self) -> float:
+        """Return by how much the wall clock was stepped since the start, as last seen clearly.
 
-@dataclass(frozen=True, slots=True)
-class Offset:
-    """A peer's clock minus ours; the truth lies within +-bound."""
+        A time service that slews moves both clocks alike; what shows here is that somebody set
+        the wall clock, or that the computer slept, which the monotonic clock does not count.
+        """
+        base_s, doubt_s = self._read()
+        if doubt_s <= _DOUBT_S:
+            self._step_s = base_s - self._base_s
+        return self._step_s
 
-    offset_s: float
-    bound_s: float
-
-
-class OffsetEstimate:
-    """Keeps the best of the latest clock probes of one peer.
-
-    A probe's offset is ((t2 - t1) + (t3 - t4)) / 2; whatever the network's asymmetry, it is wrong
-    by at most half the round trip (RFC 5905, section 8).
-    """
-
-    def __init__(self) -> None:
-        self._probes: deque[tuple[float, Offset]] = deque(maxlen=_KEPT_PROBES)
-
-    def add(self, probe: Probed) -> None:
-        """Take one exchange of clock readings."""
-        forth = probe.peer_received - probe.sent
-        back = probe.peer_sent - probe.received
-        round_trip = (probe.received - probe.sent) - (probe.peer_sent - probe.peer_received)
-        self._probes.append((probe.received, Offset((forth + back) / 2, max(round_trip, 0) / 2)))
-
-    def at(self, clock: float) -> Offset | None:
-        """Return the tightest estimate for an instant of our clock; None before any probe."""
-        aged = [
-            Offset(o.offset_s, o.bound_s + abs(clock - taken) * _MAX_DRIFT)
-            for taken, o in self._probes
-        ]
-        return min(aged, key=lambda offset: offset.bound_s, default=None)
+    def _read(self) -> tuple[float, float]:
+        """Return the wall clock minus the monotonic one, and within what time both were read."""
+        best = (0.0, float("inf"))
+        for _ in range(_READINGS):  # a process that is put aside between two readings reads again
+            before = self._monotonic()
+            wall = self._wall()
+            after = self._monotonic()
+            best = min(best, (wall - (before + after) / 2, after - before), key=lambda one: one[1])
+            if best[1] <= _DOUBT_S:
+                break
+        return best

@@ -15,12 +15,12 @@ from typing import Any, ClassVar, Self
 from rigctl.address import Address
 from rigctl.messages import ERROR, Message
 from rigctl.net.callbacks import Callbacks
-from rigctl.net.clock import Offset
 from rigctl.net.echo import Dialect, Echo
 from rigctl.net.incoming import Incoming
 from rigctl.net.inputs import Answer, Command
 from rigctl.net.link import Link
 from rigctl.net.links import Links
+from rigctl.net.offset import Offset
 from rigctl.net.options import Options
 from rigctl.net.outputs import (
     Answered,

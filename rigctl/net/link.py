@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from rigctl.messages import Event
-from rigctl.net.clock import OffsetEstimate, RigClock
+from rigctl.net.clock import RigClock
 from rigctl.net.echo import Echo
 from rigctl.net.inputs import Answer, Command
+from rigctl.net.offset import OffsetEstimate
 from rigctl.net.outputs import Delivered, MessageId, Output, Probed, Transmit
 from rigctl.net.transport import PeerAddress
 
@@ -92,6 +93,7 @@ class Link:
         self._carry_out(self.engine.poll(self._owner.clock.now()))
 
     def _carry_out(self, outputs: list[Output]) -> None:
+        self.offset.follow(self.engine.peer_epoch)
         for output in outputs:
             if isinstance(output, Transmit):
                 self._transmit(output, self.addr)

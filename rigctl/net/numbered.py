@@ -107,8 +107,8 @@ class NumberedDialect:
         return self._packer.pack(Message(packet.message.event), envelope)
 
     def _echo(self, now: Now, message: Message, id: MessageId, digest: str) -> bytes:
-        # A session is its sender's, who is named by the epoch; an echo needs it for nothing else.
-        epoch = self._context.identity.epoch if self._packer.session else ""
+        # Our epoch tells that the clock is still the one that earlier echoes told.
+        epoch = self._context.identity.epoch
         echo = Envelope(Kind.ECHO, epoch, answers=id, digest=digest, clock=now.clock)
         return self._packer.pack(Message(message.event), echo).data
 

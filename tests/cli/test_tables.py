@@ -1,6 +1,7 @@
 """What is said below the table."""
 
 from rigctl.cli.tables import notes
+from rigctl.reports import ClockReport
 
 from .reporting import degraded, lab, rig, stream
 
@@ -24,3 +25,24 @@ def test_a_fault_is_told_once():
 def test_a_situation_may_hold_brackets():
     odd = stream(flowing=False, situation="[red]")
     assert notes(lab(eeg=rig("INITIALIZED", streams={"amp": odd})))[0].count("\\[red]") == 1
+
+
+def clock(offset_s: float, bound_s: float, over_limit: bool = True) -> ClockReport:
+    return ClockReport(offset_s, bound_s, limit_s=0.05, over_limit=over_limit)
+
+
+def test_a_clock_over_the_limit_is_warned_of():
+    said = notes(lab(eeg=rig(clock=clock(0.25, 0.0002))))
+    assert said == [
+        "[yellow]eeg: its clock is +250.00 ± 0.20 ms from this computer's; clock_limit is 50 ms[/]"
+    ]
+
+
+def test_a_clock_that_is_hardly_known_is_warned_of():
+    said = notes(lab(eeg=rig(clock=clock(0.01, 0.08))))
+    assert said == ["[yellow]eeg: its clock is known to ± 80.00 ms only; clock_limit is 50 ms[/]"]
+
+
+def test_a_clock_within_the_limit_needs_no_word():
+    assert notes(lab(eeg=rig(clock=clock(0.01, 0.001, over_limit=False)))) == []
+    assert notes(lab(eeg=rig(clock=ClockReport(9.0, 0.001)))) == []

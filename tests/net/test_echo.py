@@ -135,7 +135,7 @@ def test_memory_of_ids_is_bounded_and_old_ids_still_count_as_seen():
 
 
 def test_echoes_tell_the_peers_clock_within_the_stated_bound():
-    from rigctl.net.clock import OffsetEstimate
+    from rigctl.net.offset import OffsetEstimate
     from rigctl.net.outputs import Probed
 
     net = Network(dialects=NUMBERED, weather=Weather(delay_s=(0.0, 0.03)))
