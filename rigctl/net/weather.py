@@ -176,11 +176,16 @@ class Forecast:
         """Return what becomes of a piece of a stream that is sent now."""
         weather, roll = self.weather, self._dice[direction, "pieces"]
         cut, jitter = roll() < weather.cut, roll()
-        stall_s = self._clear_in_s(now_s)
-        if stall_s > weather.cut_after_s:
-            return Passage(weather.cut_after_s, stalled=True, cut=True)
-        delay_s = stall_s + weather.delay_s + weather.jitter_s * jitter
-        return Passage(delay_s, stalled=stall_s > 0, cut=cut)
+        opening = self.opening(now_s)
+        if opening.cut:
+            return opening
+        delay_s = opening.delay_s + weather.delay_s + weather.jitter_s * jitter
+        return Passage(delay_s, opening.stalled, cut)
+
+    def opening(self, now_s: float) -> Passage:
+        """Return what becomes of a stream that is to be opened now."""
+        stall_s, longest_s = self._clear_in_s(now_s), self.weather.cut_after_s
+        return Passage(min(stall_s, longest_s), stalled=stall_s > 0, cut=stall_s > longest_s)
 
     def _clear_in_s(self, now_s: float) -> float:
         elapsed_s = now_s - self.began_s
