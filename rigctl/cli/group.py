@@ -23,6 +23,7 @@ class Entry:
 
 
 COMMANDS: Mapping[str, Entry] = {
+    "chaos": Entry("chaos", "Rehearse with a bad network between the controller and the rigs."),
     "cleanup": Entry("control", "Release devices and seal the session on every rig."),
     "config": Entry("check", "Look at configuration files."),
     "info": Entry("control", "Show all that the rigs say of themselves."),
