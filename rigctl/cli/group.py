@@ -23,6 +23,7 @@ class Entry:
 
 
 COMMANDS: Mapping[str, Entry] = {
+    "chaos": Entry("chaos", "Rehearse with a bad network between the controller and the rigs."),
     "cleanup": Entry("control", "Release devices and seal the session on every rig."),
     "clock": Entry("clock", "Show by how much every rig's clock differs from this computer's."),
     "config": Entry("check", "Look at configuration files."),
