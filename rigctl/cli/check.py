@@ -21,6 +21,7 @@ from rigctl.config.document import Document
 from rigctl.daemon.loader import load_service
 from rigctl.devices.checks import source_settings
 from rigctl.errors import ConfigError
+from rigctl.net.secure import client_context, server_context
 
 _RIG_HEADINGS = ("rig", "address", "required", "dialect", "retries")
 _SOURCE_HEADINGS = ("source", "device", "recorded", "required", "ring", "settings")
@@ -66,8 +67,13 @@ def check(file: Path, as_json: bool) -> None:
 
 def _load(file: Path) -> Lab | _CheckedRig:
     if kind_of(Document.read(file)) is Kind.LAB:
-        return load_lab(file)
+        lab = load_lab(file)
+        if lab.tls:
+            client_context(lab.tls)
+        return lab
     rig = load_rig(file)
+    if rig.tls:
+        server_context(rig.tls)
     settings = source_settings(rig)
     with contextlib.redirect_stdout(sys.stderr):  # the lab's own code may print
         load_service(rig)

@@ -3,6 +3,7 @@
 From: configuration, callers.  To: `net.communicator`.
 """
 
+import ssl
 from dataclasses import dataclass, field
 
 from rigctl.net.codec import MAX_MESSAGE_BYTES
@@ -22,3 +23,5 @@ class Options:
     """How long a command's reply is waited for, after its echo."""
     max_bytes: int = MAX_MESSAGE_BYTES
     """The largest message that is sent or taken."""
+    tls: ssl.SSLContext | None = None
+    """For ``tls://``, made by `net.secure`; without it a client trusts whom the system trusts."""

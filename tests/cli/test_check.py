@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from rigctl.cli.check import config
 from rigctl.config.key import new_key, read_key
+from tests.certificates import Authority
 
 RIG = """\
 name: eeg
@@ -202,3 +203,24 @@ def test_a_files_name_is_no_rig_however_much_it_looks_like_an_address(file: Path
     new_key(file.parent / "lab.key")
     found = check_json(file, "name: eeg\nkey_file: lab.key\nstate_dir: var.lib\n")
     assert (found["ok"], found["kind"]) == (True, "rig")
+
+
+def test_certificates_are_told_and_looked_at(file: Path) -> None:
+    authority = Authority(file.parent / "certificates")
+    own = authority.sign("127.0.0.1")
+    tls = f"tls: {{cert: {own.cert}, key: {own.key}, ca: {authority.file}}}\n"
+    for text in (RIG.replace("udp://", "tls://"), LAB):
+        found = check_json(file, text + tls)
+        assert found["tls"] == {
+            "cert": str(own.cert),
+            "key": str(own.key),
+            "ca": str(authority.file),
+        }
+        said = check(file, text + tls).stdout
+        assert f"shows the certificate {own.cert}\n" in said
+        assert f"trusts the certificates of {authority.file}\n" in said
+        wrong = check_json(file, text + tls.replace(str(authority.file), str(own.key)))
+        assert (wrong["code"], wrong["error"]) == (
+            2,
+            f"{own.key}: holds no certificate in PEM form",
+        )
