@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, Entry] = {
     "key": Entry("key", "Make the key that a controller and its rigs share."),
     "run": Entry("run", "Start, record for a time, stop and clean up."),
     "serve": Entry("serve", "Run the daemon of one rig."),
+    "service": Entry("service", "Have systemd run a rig's daemon, or resume after a restart."),
     "sessions": Entry("sessions", "Look at recordings and prove that they are intact."),
     "simulate": Entry("simulate", "Simulate devices, for demos and tests."),
     "start": Entry("control", "Bring every rig to RUNNING."),
