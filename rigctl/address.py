@@ -1,4 +1,4 @@
-"""Addresses of rigs as URIs: ``udp://host:port``, ``tcp://host:port``.
+"""Addresses of rigs as URIs: ``udp://host:port``, ``tcp://host:port``, ``tls://host:port``.
 
 From: configuration files and users.  To: transports.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 DEFAULT_PORT = 11001
 """Where rigs listen unless they say otherwise (protocol 1.0.0)."""
 
-SCHEMES = {"udp": "udp", "tcp": "tcp", "ws": "tcp"}
+SCHEMES = {"udp": "udp", "tcp": "tcp", "ws": "tcp", "tls": "tls"}
 """What may stand before ``://``, and what it means (``ws`` is the predecessor's name for TCP)."""
 
 _URI = re.compile(r"(?:(?P<scheme>[A-Za-z]+)://)?(?P<rest>[^/?#\s]+)/?")
@@ -23,7 +23,7 @@ class Address:
     """A transport, a host and a port."""
 
     scheme: str
-    """``udp`` or ``tcp``."""
+    """``udp``, ``tcp`` or ``tls``."""
     host: str
     """A host name, an IPv4 or an IPv6 address (without brackets)."""
     port: int
@@ -44,7 +44,7 @@ class Address:
             raise ValueError(f"{text!r} is not an address; write it as udp://host:port")
         scheme = SCHEMES.get((match["scheme"] or "udp").lower())
         if scheme is None:
-            raise ValueError(f"{text!r}: no transport {match['scheme']!r}; use udp or tcp")
+            raise ValueError(f"{text!r}: no transport {match['scheme']!r}; use udp, tcp or tls")
         host, port = _split(text, match["rest"])
         return cls(scheme, _checked_host(text, host), _checked_port(text, port, any_port))
 

@@ -13,6 +13,7 @@ from rigctl.address import Address
         ("udp://10.0.0.5:4000", Address("udp", "10.0.0.5", 4000)),
         ("tcp://rig-2.lab:4000", Address("tcp", "rig-2.lab", 4000)),
         ("ws://rig-2:4000", Address("tcp", "rig-2", 4000)),
+        ("tls://rig-2:4000", Address("tls", "rig-2", 4000)),
         ("UDP://rig", Address("udp", "rig", 11001)),
         ("rig", Address("udp", "rig", 11001)),
         ("rig:4000", Address("udp", "rig", 4000)),
@@ -94,7 +95,7 @@ _HOSTS = (
 )  # fmt: skip
 
 
-@given(st.builds(Address, st.sampled_from(["udp", "tcp"]), _HOSTS, st.integers(1, 65535)))
+@given(st.builds(Address, st.sampled_from(["udp", "tcp", "tls"]), _HOSTS, st.integers(1, 65535)))
 def test_every_address_reads_back(address: Address) -> None:
     assert Address.parse(str(address)) == address
 

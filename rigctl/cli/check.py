@@ -21,6 +21,7 @@ from rigctl.config.document import Document
 from rigctl.daemon.loader import load_service
 from rigctl.devices.checks import source_settings
 from rigctl.errors import ConfigError
+from rigctl.net.secure import client_context, server_context
 
 _RIG_HEADINGS = ("rig", "address", "required", "dialect", "retries")
 _SOURCE_HEADINGS = ("source", "device", "recorded", "required", "ring", "settings")
@@ -66,8 +67,13 @@ def check(file: Path, as_json: bool) -> None:
 
 def _load(file: Path) -> Lab | _CheckedRig:
     if kind_of(Document.read(file)) is Kind.LAB:
-        return load_lab(file)
+        lab = load_lab(file)
+        if lab.tls:
+            client_context(lab.tls)
+        return lab
     rig = load_rig(file)
+    if rig.tls:
+        server_context(rig.tls)
     settings = source_settings(rig)
     with contextlib.redirect_stdout(sys.stderr):  # the lab's own code may print
         load_service(rig)
@@ -82,6 +88,7 @@ def _lab_facts(lab: Lab) -> dict[str, Any]:
         "lab": lab.name,
         "timeouts": {"echo_s": lab.timeouts.echo_s, "reply_s": lab.timeouts.reply_s},
         "data_root": str(lab.data_root.resolve()) if lab.data_root else None,
+        **_security_facts(lab),
         "rigs": {name: _entry_facts(entry) for name, entry in lab.rigs.items()},
     }
 
@@ -105,11 +112,24 @@ def _rig_facts(checked: _CheckedRig) -> dict[str, Any]:
         "main_sync": rig.main_sync,
         "service": rig.service,
         "flush_s": rig.flush_s,
+        **_security_facts(rig),
         "sources": {
             name: _source_facts(entry, checked.settings[name])
             for name, entry in rig.sources.items()
         },
         "record": list(rig.record),
+    }
+
+
+def _security_facts(found: Lab | Rig) -> dict[str, Any]:
+    """Return how peers are known; whether there is a key, never the key."""
+    tls = found.tls
+    files = {"cert": tls.cert, "key": tls.key, "ca": tls.ca} if tls else None
+    return {
+        "has_key": found.key is not None,
+        "tls": {name: str(file) if file else None for name, file in files.items()}
+        if files
+        else None,
     }
 
 
@@ -129,6 +149,7 @@ def _print_lab(lab: Lab) -> None:
     )
     if lab.data_root:
         click.echo(f"sees recordings in {lab.data_root.resolve()}")
+    _print_security(lab)
     rows = [
         (name, str(rig.address), yes(rig.required), rig.dialect, str(rig.retries))
         for name, rig in lab.rigs.items()
@@ -141,6 +162,7 @@ def _print_rig(checked: _CheckedRig) -> None:
     click.echo(f"{rig.path}: ok, the rig file of {rig.name}")
     click.echo(f"listens on {rig.listen}{', the main sync' if rig.main_sync else ''}")
     click.echo(f"records to {rig.data_root}, made durable every {rig.flush_s:g} s")
+    _print_security(rig)
     click.echo(f"runs {rig.service or 'no service of its own'}")
     rows = [
         (
@@ -150,6 +172,17 @@ def _print_rig(checked: _CheckedRig) -> None:
         for name, source in rig.sources.items()
     ]
     show_grid(_SOURCE_HEADINGS, rows, ("ring",))
+
+
+def _print_security(found: Lab | Rig) -> None:
+    if found.key:
+        click.echo("has a key: nothing is taken from who has it not")
+    else:
+        click.echo("has no key: messages are not authenticated")
+    if found.tls and found.tls.cert:
+        click.echo(f"shows the certificate {found.tls.cert}")
+    if found.tls and found.tls.ca:
+        click.echo(f"trusts the certificates of {found.tls.ca}")
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

@@ -13,6 +13,8 @@ from rigctl.config.document import Document
 
 _LAB_KEYS = ("rigs", "lab", "timeouts")
 _RIG_KEYS = ("sources", "name", "listen", "record", "service", "main_sync", "flush")
+_FILES = ("key_file", "state_dir", "data_root")
+"""What both kinds may have, and what can look like an address, as ``lab.key`` does."""
 _DECISIVE = {"rigs", "sources"}
 _ALIKE = 0.75
 
@@ -64,6 +66,8 @@ def _is_rig_entry(key: str, value: Any) -> bool:
         return False
     if isinstance(value, dict):
         return "uri" in value
+    if key in _FILES and "://" not in str(value):
+        return False
     return isinstance(value, str) and any(mark in value for mark in ":.") and _is_address(value)
 
 

@@ -35,7 +35,8 @@ def serve(file: Path, log_level: str, log_style: str, as_json: bool) -> None:
     def listening(address: Address) -> None:
         where = f"{address.host} port {address.port}"
         fact = {"name": rig.name, "host": address.host, "port": address.port}
-        click.echo(json.dumps(fact) if as_json else f"{rig.name} listens on {where}, UDP and TCP")
+        how = "TLS" if address.scheme == "tls" else "UDP and TCP"
+        click.echo(json.dumps(fact) if as_json else f"{rig.name} listens on {where}, {how}")
 
     async def run() -> None:
         await Daemon(rig).run(listening)

@@ -4,6 +4,7 @@ From: ``rigctl key new``, ``key_file:`` of lab and rig files.  To: `net.seal`, t
 configuration.
 """
 
+import contextlib
 import functools
 import os
 import re
@@ -15,7 +16,7 @@ from rigctl.config.document import Document
 from rigctl.config.units import folder
 
 KEY_BYTES = 32
-_TEXT = re.compile(r"[0-9a-f]{64}")
+_TEXT = re.compile(rb"[0-9a-f]{64}")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -26,7 +27,8 @@ def new_key(path: Path) -> None:
         FileExistsError: it is there; a key is never overwritten.
         OSError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with contextlib.suppress(FileExistsError):  # of a file in the way the next line tells
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "w") as file:
         file.write(secrets.token_hex(KEY_BYTES) + "\n")
@@ -41,7 +43,8 @@ def read_key(path: Path) -> bytes:
         ValueError: it is missing, others can read it, or it holds no key; says what to do.
     """
     try:
-        mode, text = path.stat().st_mode, path.read_bytes()[:1000].decode(errors="replace").strip()
+        with path.open("rb") as file:
+            mode, text = os.fstat(file.fileno()).st_mode, file.read(1000).strip()
     except FileNotFoundError:
         raise ValueError(f"there is no key in {path}: make one with rigctl key new") from None
     except OSError as error:
@@ -50,7 +53,7 @@ def read_key(path: Path) -> bytes:
         raise ValueError(f"others can read the key {path}: chmod 600 it")
     if not _TEXT.fullmatch(text):
         raise ValueError(f"{path} holds no key: make one with rigctl key new")
-    return bytes.fromhex(text)
+    return bytes.fromhex(text.decode())
 
 
 def key_in(document: Document, text: str | None) -> bytes | None:

@@ -119,14 +119,24 @@ def _listen(document: Document, file: _RigFile) -> Address:
     # Port 0 takes a free one, which the daemon tells.
     parse = functools.partial(Address.parse, any_port=True)
     address = document.check(("listen",), parse, file.listen)
-    if not (address.is_loopback or file.key_file or file.allow_unauthenticated):
-        raise document.error(
-            ("listen",),
-            f"{address} can be reached by others and there is no key: anybody there could drive "
-            "this rig; make a key (rigctl key new) and name it as key_file, or listen on "
-            "127.0.0.1, or say allow_unauthenticated: true",
-        )
+    tls = file.tls or TlsKeys()
+    if address.scheme == "tls" and not tls.cert:
+        raise document.error(("listen",), _NO_CERTIFICATE)
+    if file.tls and address.scheme != "tls":
+        raise document.error(("tls",), f"there are certificates, but {address} {_NO_USE}")
+    knows = file.key_file or tls.ca  # a client of ours shows one or the other
+    if not (address.is_loopback or knows or file.allow_unauthenticated):
+        raise document.error(("listen",), f"{address} {_OPEN}")
     return address
+
+
+_NO_CERTIFICATE = "tls:// needs a certificate: name it and its key as tls.cert and tls.key"
+_NO_USE = "makes no use of them: listen on tls://"
+_OPEN = (
+    "can be reached by others and there is no key: anybody there could drive this rig; make a key "
+    "(rigctl key new) and name it as key_file, or ask controllers for certificates (tls:// and "
+    "tls.ca), or listen on 127.0.0.1, or say allow_unauthenticated: true"
+)
 
 
 def _source(document: Document, name: str, raw: Any) -> SourceEntry:

@@ -23,7 +23,8 @@ from rigctl.daemon.timekeeping import follow_host_clock
 from rigctl.daemon.wall import WallWatch
 from rigctl.devices.checks import check_sources
 from rigctl.errors import ConfigError
-from rigctl.net import Communicator
+from rigctl.net import Communicator, Options
+from rigctl.net.secure import server_context
 from rigctl.net.station import Station
 from rigctl.streams import sweep
 
@@ -40,13 +41,15 @@ class Daemon:
         config: the rig's configuration; it is checked here, before anything starts.
 
     Raises:
-        ConfigError: a source's settings or the service are wrong.
+        ConfigError: a source's settings, the certificates or the service are wrong.
     """
 
     def __init__(self, config: RigConfig) -> None:
         check_sources(config)
         self._config = config
-        self._station = Station.new(key=config.key, has_stream=True)
+        self._tls = server_context(config.tls) if config.listen.scheme == "tls" else None
+        has_stream = self._tls is None
+        self._station = Station.new(key=config.key, has_stream=has_stream)
         self._rig = Rig(config, load_service(config))
         self._wall = WallWatch(self._station.clock, self._rig.note)
         self._left: list[Path] = []
@@ -103,7 +106,10 @@ class Daemon:
 
     @contextlib.asynccontextmanager
     async def _servers(self) -> AsyncIterator[list[Communicator]]:
-        """Listen on UDP and TCP, on the same port, with one memory of executed commands."""
+        """Listen on UDP and TCP, on the same port, with one memory of executed commands.
+
+        Or on TLS alone, where the rig file says so.
+        """
         servers = await self._listen()
         try:
             yield servers
@@ -113,6 +119,8 @@ class Daemon:
 
     async def _listen(self) -> list[Communicator]:
         wanted = self._config.listen
+        if wanted.scheme == "tls":
+            return [await self._listen_tls()]
         for attempt in range(_PORT_TRIES if wanted.port == 0 else 1):
             place = replace(wanted, scheme="udp")
             udp = Communicator(place, "server", name=self._config.name, station=self._station)
@@ -130,12 +138,24 @@ class Daemon:
                     tcp.close()
             else:
                 return [udp, tcp]
-        why = failure.strerror or str(failure)
-        raise ConfigError(
-            str(self._config.path),
-            "listen",
-            f"cannot listen on {wanted}: {why}; is a daemon running?",
+        raise self._cannot_listen(failure)
+
+    async def _listen_tls(self) -> Communicator:
+        """Listen on TLS and on nothing else."""
+        options, place = Options(tls=self._tls), self._config.listen
+        server = Communicator(
+            place, "server", name=self._config.name, options=options, station=self._station
         )
+        try:
+            await server.listen()
+        except OSError as error:
+            raise self._cannot_listen(error) from error
+        return server
+
+    def _cannot_listen(self, failure: OSError) -> ConfigError:
+        why = failure.strerror or str(failure)
+        problem = f"cannot listen on {self._config.listen}: {why}; is a daemon running?"
+        return ConfigError(str(self._config.path), "listen", problem)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

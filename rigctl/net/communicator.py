@@ -67,7 +67,7 @@ class Communicator:
         options: Options | None = None,
         station: Station | None = None,
     ) -> None:
-        self._route = Route(address, self, (options or Options()).max_bytes)
+        self._route = Route(address, self, options or Options())
         self.role = role
         self.name = name or str(address)
         self.options = options or Options()
@@ -240,7 +240,7 @@ class Communicator:
         if self.role == "server":
             self._links.drop(addr)
         else:
-            self._route.lost(self.default_echo_timeout)
+            self._route.lost(self.default_echo_timeout, error)
 
     def moved(self, old: PeerAddress, new: PeerAddress) -> None:
         """A client's stream was opened (anew): the peer goes by another address now."""

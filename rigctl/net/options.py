@@ -3,6 +3,7 @@
 From: configuration, callers.  To: `net.communicator`.
 """
 
+import ssl
 from dataclasses import dataclass, field
 
 from rigctl.net.codec import MAX_MESSAGE_BYTES
@@ -24,6 +25,8 @@ class Options:
     """What both ends share; with it nothing unauthenticated is sent or taken."""
     max_bytes: int = MAX_MESSAGE_BYTES
     """The largest message that is sent or taken."""
+    tls: ssl.SSLContext | None = None
+    """For ``tls://``, made by `net.secure`; without it a client trusts whom the system trusts."""
 
     def __post_init__(self) -> None:
         if self.key and self.dialect is Dialect.IBLUTIL:

@@ -7,13 +7,16 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 from dataclasses import replace
 from typing import Any, Protocol
 
 from rigctl.address import Address
 from rigctl.errors import TooLarge, Unreachable
 from rigctl.messages import Message
+from rigctl.net import secure
 from rigctl.net.codec import encode
+from rigctl.net.options import Options
 from rigctl.net.outputs import Transmit
 from rigctl.net.sidestream import SideStream
 from rigctl.net.tcp import TcpTransport
@@ -46,16 +49,18 @@ class Route:
     Args:
         address: the peer's address, or the local one.
         user: who sends and receives here.
-        max_bytes: the largest message on a stream.
+        options: the largest message, and the certificates.
     """
 
-    def __init__(self, address: Address, user: RouteUser, max_bytes: int) -> None:
+    def __init__(self, address: Address, user: RouteUser, options: Options) -> None:
         self.address = address
         self.peer: PeerAddress = (address.host, address.port)
         self.trouble = ""
         """What is known to be wrong with the way, since something was last sent or received."""
         self._user = user
-        self._max_bytes = max_bytes
+        self._max_bytes = options.max_bytes
+        self._tls = options.tls
+        self._heard = False
         self._transport: Transport | None = None
         self._side: SideStream | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -73,12 +78,13 @@ class Route:
 
         Raises:
             OSError: the address cannot be bound.
+            ConfigError: it is ``tls://`` and there is no certificate.
         """
         if self.address.scheme == "udp":
             self._transport = await UdpTransport.listen(self.address, self._user, **options)
         else:
             self._transport = await TcpTransport.listen(
-                self.address, self._user, self._max_bytes, **options
+                self.address, self._user, self._max_bytes, tls=self._server_tls(), **options
             )
         self.address = replace(self.address, port=self._transport.port)
 
@@ -128,16 +134,16 @@ class Route:
 
     def heard(self) -> None:
         """Something was received: the way is good."""
-        self.trouble, self._pause_s = "", 0.0
+        self.trouble, self._pause_s, self._heard = "", 0.0, True
 
     def failed(self, error: Exception) -> None:
         """The system reports an error of the socket."""
         refused = isinstance(error, ConnectionRefusedError)
         self.trouble = f"nothing listens at {self.address}: {_IS_IT_RUNNING}" if refused else ""
 
-    def lost(self, timeout_s: float) -> None:
+    def lost(self, timeout_s: float, error: Exception | None = None) -> None:
         """The stream broke: open it anew while anything waits for the peer."""
-        self.trouble = f"{self.address} closed the connection; the log of its daemon may say why"
+        self.trouble = f"{self.address} {self._why_lost(error)}"
         if not self._closed and self._user.has_outstanding:
             self._opening = self._task(self._reopen(timeout_s))
 
@@ -181,8 +187,9 @@ class Route:
             async with asyncio.timeout(timeout_s):
                 await self._connect()
         except OSError as error:
-            why = _why(error) or f"no answer within {timeout_s:g} s"
-            self.trouble = f"cannot reach {self.address}: {why}{_hint(error)}"
+            why = secure.why_not(error) if self._is_secure else ""
+            why = why or (_why(error) or f"no answer within {timeout_s:g} s") + _hint(error)
+            self.trouble = f"cannot reach {self.address}: {why}"
             raise self._unreachable(self.trouble) from error
 
     def _unreachable(self, text: str) -> Unreachable:
@@ -196,8 +203,33 @@ class Route:
         else:
             tcp = TcpTransport(self._user, self._max_bytes)
             self._transport = tcp
-            self.peer = await tcp.connect(self.address, **self._options)
+            self._heard = False
+            self.peer = await tcp.connect(self.address, **self._client_tls(), **self._options)
         self._user.moved(old, self.peer)
+
+    @property
+    def _is_secure(self) -> bool:
+        return self.address.scheme == "tls"
+
+    def _server_tls(self) -> ssl.SSLContext | None:
+        return (self._tls or secure.server_context(None)) if self._is_secure else None
+
+    def _client_tls(self) -> dict[str, Any]:
+        """Return what asyncio needs for a connection."""
+        if not self._is_secure:
+            return {}
+        self._tls = self._tls or secure.client_context()
+        name = secure.server_name(self.address.host)
+        return {
+            "ssl": self._tls,
+            "server_hostname": name,
+            "ssl_shutdown_timeout": secure.SHUTDOWN_S,
+        }
+
+    def _why_lost(self, error: Exception | None) -> str:
+        if self._is_secure and not self._heard:
+            return secure.why_not(error) or secure.SENT_AWAY
+        return "closed the connection; the log of its daemon may say why"
 
     async def _reopen(self, timeout_s: float) -> None:
         while self._user.has_outstanding:

@@ -6,11 +6,13 @@ From: sockets.  To: `net.communicator`, through `net.transport`.
 import asyncio
 import logging
 import socket
+import ssl
 from typing import Any, cast
 
 from rigctl.address import Address
 from rigctl.errors import ProtocolError
 from rigctl.net.codec import ArrayReader
+from rigctl.net.doorway import Doorway
 from rigctl.net.transport import Listener, PeerAddress, peer_address, set_read_size
 
 log = logging.getLogger(__name__)
@@ -42,22 +44,29 @@ class TcpTransport:
         self._streams: dict[PeerAddress, _Stream] = {}
         self._server: asyncio.Server | None = None
         self._serves = False
+        self._doorway: Doorway | None = None
 
     @classmethod
     async def listen(
-        cls, address: Address, listener: Listener, max_bytes: int, **options: Any
+        cls,
+        address: Address,
+        listener: Listener,
+        max_bytes: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        **options: Any,
     ) -> "TcpTransport":
-        """Listen; port 0 takes a free one.
+        """Listen, with `tls` to nobody without; port 0 takes a free one.
 
         Raises:
             OSError: the address cannot be bound.
         """
         self = cls(listener, max_bytes)
         self._serves = True
+        self._doorway = Doorway(tls, self._stream) if tls else None
+        made = self._doorway.connection if self._doorway else self._stream
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: _Stream(self), address.host, address.port, **options
-        )
+        self._server = await loop.create_server(made, address.host, address.port, **options)
         return self
 
     async def connect(self, address: Address, **options: Any) -> PeerAddress:
@@ -68,7 +77,7 @@ class TcpTransport:
         """
         loop = asyncio.get_running_loop()
         _, stream = await loop.create_connection(
-            lambda: _Stream(self), address.host, address.port, **options
+            self._stream, address.host, address.port, **options
         )
         return stream.addr
 
@@ -96,6 +105,8 @@ class TcpTransport:
         """Close all streams and stop listening."""
         if self._server:
             self._server.close()
+        if self._doorway:
+            self._doorway.close()
         for stream in list(self._streams.values()):
             stream.close()
 
@@ -113,6 +124,9 @@ class TcpTransport:
         if self._streams.get(stream.addr) is stream:
             del self._streams[stream.addr]
             self._listener.disconnected(stream.addr, error)
+
+    def _stream(self) -> "_Stream":
+        return _Stream(self)
 
     def _make_room(self, now: float) -> bool:
         """Close clients of a crowd that say nothing; return whether there is room for another."""
@@ -150,6 +164,7 @@ class _Stream(asyncio.Protocol):
         self.heard = False
         """Whether a whole message has come."""
         self._more: asyncio.Handle | None = None
+        self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)
@@ -160,10 +175,11 @@ class _Stream(asyncio.Protocol):
         # Commands are small and wait for their echo: Nagle's algorithm would delay each of them.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._owner.opened(self)
+        self._take_slice()  # what may have come with the end of a handshake
 
     def data_received(self, data: bytes) -> None:
         self._reader.add(data)
-        if self._more is None:
+        if self._more is None and self._transport:
             self._take_slice()
 
     def _take_slice(self) -> None:
@@ -173,7 +189,7 @@ class _Stream(asyncio.Protocol):
         try:
             for _ in range(_SLICE):
                 message = self._reader.next()
-                if message is None or self._transport.is_closing():
+                if message is None or self._ended:
                     self._transport.resume_reading()
                     return
                 self.heard = True
@@ -196,9 +212,11 @@ class _Stream(asyncio.Protocol):
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
             log.warning("cut off %s port %d: it does not read", *self.addr)
+            self._ended = True
             self._transport.abort()
 
     def close(self) -> None:
         """Close the connection after what was written has gone out."""
+        self._ended = True
         if self._transport:
             self._transport.close()

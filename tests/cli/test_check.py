@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rigctl.cli.check import config
+from rigctl.config.key import new_key, read_key
+from tests.certificates import Authority
 
 RIG = """\
 name: eeg
@@ -184,3 +186,41 @@ def test_a_wrong_address_in_such_a_file_is_told_as_one(file: Path) -> None:
 def test_a_name_or_a_folder_is_no_rig(file: Path) -> None:
     found = check_json(file, "lab: demo\ndata_root: ../data\n")
     assert "rigs: this key is missing" in found["error"]
+
+
+@pytest.mark.parametrize("text", [RIG, LAB])
+def test_whether_there_is_a_key_is_told_and_never_the_key(file: Path, text: str) -> None:
+    assert check_json(file, text)["has_key"] is False
+    assert "has no key: messages are not authenticated\n" in check(file, text).stdout
+    new_key(file.parent / "lab.key")
+    text += "key_file: lab.key\n"
+    assert check_json(file, text)["has_key"] is True
+    assert "has a key: nothing is taken from who has it not\n" in check(file, text).stdout
+    assert read_key(file.parent / "lab.key").hex() not in check(file, text, "--json").output
+
+
+def test_a_files_name_is_no_rig_however_much_it_looks_like_an_address(file: Path) -> None:
+    new_key(file.parent / "lab.key")
+    found = check_json(file, "name: eeg\nkey_file: lab.key\nstate_dir: var.lib\n")
+    assert (found["ok"], found["kind"]) == (True, "rig")
+
+
+def test_certificates_are_told_and_looked_at(file: Path) -> None:
+    authority = Authority(file.parent / "certificates")
+    own = authority.sign("127.0.0.1")
+    tls = f"tls: {{cert: {own.cert}, key: {own.key}, ca: {authority.file}}}\n"
+    for text in (RIG.replace("udp://", "tls://"), LAB):
+        found = check_json(file, text + tls)
+        assert found["tls"] == {
+            "cert": str(own.cert),
+            "key": str(own.key),
+            "ca": str(authority.file),
+        }
+        said = check(file, text + tls).stdout
+        assert f"shows the certificate {own.cert}\n" in said
+        assert f"trusts the certificates of {authority.file}\n" in said
+        wrong = check_json(file, text + tls.replace(str(authority.file), str(own.key)))
+        assert (wrong["code"], wrong["error"]) == (
+            2,
+            f"{own.key}: holds no certificate in PEM form",
+        )

@@ -7,6 +7,7 @@ import pytest
 from rigctl.address import Address
 from rigctl.config import RigEntry, find_lab_file, load_lab
 from rigctl.config.lab import Timeouts
+from rigctl.config.tls import TlsFiles
 from rigctl.errors import ConfigError
 from tests.config.refusing import Refusals
 
@@ -77,7 +78,7 @@ def test_the_order_of_the_rigs_is_that_of_the_file(tmp_path: Path) -> None:
         ("rigs:\n  eeg:\n    uri: 'a b'\n", 3, "rigs.eeg.uri", "udp://host:port"),
         ("rigs:\n  eeg: a:0\n", 2, "rigs.eeg", "between 1 and 65535"),
         ("rigs:\n  eeg: a:70000\n", 2, "rigs.eeg", "between 1 and 65535"),
-        ("rigs:\n  eeg: ftp://a\n", 2, "rigs.eeg", "use udp or tcp"),
+        ("rigs:\n  eeg: ftp://a\n", 2, "rigs.eeg", "use udp, tcp or tls"),
         ("rigs:\n  eeg:\n", 2, "rigs.eeg", "write its address"),
         ("rigs:\n  e g: a\n", 2, "rigs.e g", "letters, digits"),
         ("rigs: [a]\n", 1, "rigs", "keys with values"),
@@ -130,3 +131,11 @@ def test_the_lab_file_is_the_one_given_then_named_then_here_then_the_users(
     monkeypatch.setenv("RIGCTL_CONFIG", "named.yaml")
     assert find_lab_file(None) == Path("named.yaml")
     assert find_lab_file("given.yaml") == Path("given.yaml")
+
+
+def test_rigs_may_be_reached_over_tls(tmp_path: Path, refusals: Refusals) -> None:
+    (tmp_path / "ca.pem").touch()
+    lab = _load(tmp_path, "rigs: {eeg: 'tls://rig.lab:4000'}\ntls: {ca: ca.pem}\n")
+    assert lab.rigs["eeg"].address == Address("tls", "rig.lab", 4000)
+    assert lab.tls == TlsFiles(ca=tmp_path / "ca.pem")
+    refusals.check("rigs: {a: b}\ntls: {ca: none}\n", 2, "tls.ca", "there is no file")

@@ -6,6 +6,8 @@ import pytest
 
 from rigctl.address import Address
 from rigctl.config import SourceEntry, load_rig
+from rigctl.config.key import new_key
+from rigctl.config.tls import TlsFiles
 from tests.config.refusing import Refusals
 
 FULL = """\
@@ -92,7 +94,7 @@ def test_others_are_let_in_only_knowingly(tmp_path: Path, refusals: Refusals) ->
         ("name: a\nlisten: 11001\n", 2, "listen", "expected text"),
         ("name: a\nlisten: udp://127.0.0.1:65536\n", 2, "listen", "and 65535"),
         ("name: a\nlisten: udp://127.0.0.1:-1\n", 2, "listen", "and 65535"),
-        ("name: a\nlisten: http://127.0.0.1\n", 2, "listen", "use udp or tcp"),
+        ("name: a\nlisten: http://127.0.0.1\n", 2, "listen", "use udp, tcp or tls"),
         ("name: a\nlisten: udp://a b\n", 2, "listen", "udp://host:port"),
         ("name: a\nmain_sync: 1\n", 2, "main_sync", "expected true or false"),
         ("name: a\nflush: 0\n", 2, "flush", "500ms"),
@@ -134,3 +136,46 @@ def test_a_mistake_is_refused_with_line_key_and_what_would_be_right(
 def test_a_missing_name_is_told(refusals: Refusals) -> None:
     error = refusals.of("main_sync: true\n")
     assert (error.key, error.problem) == ("name", "this key is missing")
+
+
+@pytest.fixture
+def pem(tmp_path: Path) -> Path:
+    """A file that is there; what is in it is looked at when it is used."""
+    for name in ("rig.pem", "rig.key", "ca.pem"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+TLS = "name: a\nlisten: tls://127.0.0.1\ntls: {cert: rig.pem, key: rig.key}\n"
+
+
+def test_certificates_lie_beside_the_file(tmp_path: Path, pem: Path) -> None:
+    rig = _load(tmp_path, TLS.replace("key}", "key, ca: ca.pem}"))
+    assert rig.listen == Address("tls", "127.0.0.1", 11001)
+    assert rig.tls == TlsFiles(pem / "rig.pem", pem / "rig.key", pem / "ca.pem")
+
+
+def test_who_listens_on_tls_has_a_certificate(refusals: Refusals, pem: Path) -> None:
+    text = "name: a\nlisten: tls://127.0.0.1\n"
+    refusals.check(text, 2, "listen", "tls:// needs a certificate", "tls.cert and tls.key")
+    refusals.check(f"{text}tls: {{ca: ca.pem}}\n", 2, "listen", "tls:// needs a certificate")
+    refusals.check(f"{text}tls: {{cert: rig.pem}}\n", 3, "tls", "cert and key belong together")
+    text = "name: a\nlisten: tls://127.0.0.1\ntls:\n  cert: rig.pem\n  key: none\n"
+    refusals.check(text, 5, "tls.key", f"there is no file {pem / 'none'}")
+    refusals.check("name: a\nlisten: tls://127.0.0.1\ntls: {crt: a}\n", 3, "tls.crt", "unknown key")
+
+
+def test_certificates_that_nobody_uses_are_a_mistake(refusals: Refusals, pem: Path) -> None:
+    text = TLS.replace("tls://", "udp://")
+    refusals.check(text, 3, "tls", "makes no use of them: listen on tls://")
+
+
+def test_tls_alone_lets_anybody_in_and_certificates_of_clients_do_not(
+    tmp_path: Path, refusals: Refusals, pem: Path
+) -> None:
+    text = TLS.replace("127.0.0.1", "0.0.0.0")
+    refusals.check(text, 2, "listen", "there is no key", "tls.ca")
+    new_key(pem / "key")
+    for more in ("key_file: key\n", "allow_unauthenticated: true\n"):
+        assert _load(tmp_path, text + more).listen.host == "0.0.0.0"
+    assert _load(tmp_path, text.replace("key}", "key, ca: ca.pem}")).listen.scheme == "tls"
