@@ -1,20 +1,17 @@
 """START to a hundred rigs: how far apart they receive it, and how long all replies take."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from iblutil.io.net import app
 
+from benchmarks.delays import delayed
 from benchmarks.rigs import QUIET, Rigs, rigs
 from benchmarks.table import Row, median, ratio
-from rigctl.address import Address
 from rigctl.controller import Services
 from rigctl.net import EchoProtocol, Options
-from rigctl.net.chaos import ChaosProxy
-from rigctl.net.weather import Weather
 
 REF = "2024-01-01_1_subject"
 KEY = b"k" * 32
@@ -54,33 +51,25 @@ async def _start(services: Any, served: Rigs) -> tuple[float, float]:
     return received[-1] - received[0], total
 
 
-@contextlib.asynccontextmanager
-async def _delayed(uris: Sequence[str], delay_s: float) -> AsyncIterator[list[str]]:
-    """Put a proxy that delays before each rig."""
-    async with contextlib.AsyncExitStack() as stack:
-        found = []
-        for seed, uri in enumerate(uris):
-            proxy = ChaosProxy(Address.parse(uri), Weather(delay_s=delay_s), seed=seed)
-            await stack.enter_async_context(proxy)
-            found.append(str(proxy.address))
-        yield found
-
-
 async def _measure(delay_s: float, rounds: int) -> dict[str, list[tuple[float, float]]]:
     results: dict[str, list[tuple[float, float]]] = {"ours": [], "iblutil": []}
-    with rigs("ours", "udp", RIGS, KEY) as ours, rigs("iblutil", "udp", RIGS) as theirs:
-        async with _delayed(ours.uris, delay_s) as a, _delayed(theirs.uris, delay_s) as b:
-            services = {
-                "ours": (await _ours(a if delay_s else ours.uris), ours),
-                "iblutil": (await _theirs(b if delay_s else theirs.uris), theirs),
-            }
-            for number in range(rounds + 1):
-                for name, (sent, served) in services.items():
-                    result = await _start(sent, served)
-                    if number:  # the first opens the ways
-                        results[name].append(result)
-            for sent, _ in services.values():
-                sent.close()
+    with (
+        rigs("ours", "udp", RIGS, KEY) as ours,
+        rigs("iblutil", "udp", RIGS) as theirs,
+        delayed(ours.uris, delay_s) as to_ours,
+        delayed(theirs.uris, delay_s) as to_theirs,
+    ):
+        services = {
+            "ours": (await _ours(to_ours), ours),
+            "iblutil": (await _theirs(to_theirs), theirs),
+        }
+        for number in range(rounds + 1):
+            for name, (sent, served) in services.items():
+                result = await _start(sent, served)
+                if number:  # the first opens the ways
+                    results[name].append(result)
+        for sent, _ in services.values():
+            sent.close()
     return results
 
 
