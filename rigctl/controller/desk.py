@@ -1,27 +1,26 @@
 """The desk: one experiment on all rigs of a lab, or on none.
 
-From: `cli`, `web`.  To: `controller.services`.
+From: `cli`, `web`.  To: `controller.start`, `controller.stopping`.
 """
 
 import asyncio
 import logging
 import secrets
-from importlib.metadata import version
+from collections.abc import Collection
 from types import TracebackType
 from typing import Self
 
-import msgspec
-
 from rigctl.config import Lab
+from rigctl.controller.asking import Asking
+from rigctl.controller.clocks import clock_data
 from rigctl.controller.lab import connect
-from rigctl.controller.report import lab_report, rig_report
 from rigctl.controller.services import Replies, failure
 from rigctl.controller.start import Start
-from rigctl.controller.survey import check_survey
-from rigctl.controller.telling import Errors, tell
-from rigctl.messages import PROTOCOL_VERSION, ExpRef, Json, Message, Status
+from rigctl.controller.stopping import Stopping
+from rigctl.controller.telling import Errors, Telling
+from rigctl.messages import ExpRef, Message
 from rigctl.net import verbs
-from rigctl.reports import Handshake, LabReport
+from rigctl.reports import LabReport
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +38,8 @@ class Desk:
         self.undone = ""
         """What was undone of a start that was cancelled, for people."""
         self._token = secrets.token_hex(8)  # by which rigs know what this controller began
+        self._telling = Telling(self.services)
+        self._asking = Asking(lab, self._telling)
 
     async def __aenter__(self) -> Self:
         return self
@@ -53,7 +54,7 @@ class Desk:
 
     async def report(self) -> LabReport:
         """Ask every rig what it has to say; a rig that does not answer is a finding, no error."""
-        return self._report(*await self._ask(None))
+        return await self._asking.report()
 
     async def start(self, exp_ref: ExpRef) -> LabReport:
         """Bring every rig to RUNNING, or none: what was begun is undone if a required rig fails.
@@ -67,9 +68,11 @@ class Desk:
                 of the lab file are one rig.
         """
         self.undone = "nothing was begun"
-        start = Start(self.lab, self.services, await self._survey(exp_ref), self._token)
+        survey = await self._asking.survey(exp_ref)
+        before = {name: rig.status for name, rig in survey.rigs.items() if rig.reachable}
+        start = Start(self._telling, before, self._required(before), self._token)
         try:
-            await start.run(exp_ref)
+            await start.run(exp_ref, self.lab.go_after_s)
             return await self.report()
         except asyncio.CancelledError:
             self.undone = await start.undo("an interrupt")
@@ -82,57 +85,38 @@ class Desk:
             RigsFailed: required rigs failed; the others stay as they are.
         """
         named = {"exp_ref": str(exp_ref)} if exp_ref else {}
-        return await self._require(verbs.init_message({**named, "by": self._token}))
+
+        def message(name: str) -> Message:
+            return verbs.init_message(
+                {**named, "by": self._token, **clock_data(self.services[name])}
+            )
+
+        return self._judge(*await self._telling.tell(message, self.lab.rigs))
 
     async def stop(self, *, immediately: bool = False) -> Replies:
         """Stop all rigs that can be reached; errors as `init`."""
-        return await self._require(verbs.stop_message(None, immediately))
+        stopping = Stopping(self._telling, self.lab.stop_last)
+        if immediately:
+            return self._judge(*await stopping.interrupt(self.lab.rigs))
+        return self._judge(*await stopping.stop(self.lab.rigs, self.lab.go_after_s))
 
     async def cleanup(self) -> Replies:
         """Have all rigs that can be reached release devices and seal files; errors as `init`."""
-        return await self._require(verbs.cleanup_message())
+        stopping = Stopping(self._telling, self.lab.stop_last)
+        return self._judge(*await stopping.clean(self.lab.rigs))
 
-    async def _survey(self, exp_ref: ExpRef) -> LabReport:
-        """Ask all rigs before anything is changed."""
-        replies, errors = await self._ask(exp_ref)
-        if failed := self._required(errors):
-            raise failure(failed, note="nothing was started: the other rigs are as they were")
-        report = self._report(replies, errors)
-        check_survey(report, exp_ref)
-        return report
+    def _judge(self, replies: Replies, errors: Errors) -> Replies:
+        """Return the replies in the order of the lab file.
 
-    async def _ask(self, exp_ref: ExpRef | None) -> tuple[Replies, Errors]:
-        message = verbs.info_message(Status.CONNECTED, self._handshake(exp_ref))
-        return await tell(self.services, message, self.services)
-
-    async def _require(self, message: Message) -> Replies:
-        replies, errors = await tell(self.services, message, self.services, reverse=True)
-        if failed := self._required(errors):
+        Raises:
+            RigsFailed: required rigs failed.
+        """
+        replies = {name: replies[name] for name in self.lab.rigs if name in replies}
+        if failed := {name: errors[name] for name in self._required(errors)}:
             raise failure(failed, replies)
         for name, error in errors.items():
             log.warning("%s, which is not required: %s", name, error)
         return replies
 
-    def _required(self, errors: Errors) -> Errors:
-        return {name: e for name, e in errors.items() if self.lab.rigs[name].required}
-
-    def _report(self, replies: Replies, errors: Errors) -> LabReport:
-        return lab_report(
-            {
-                name: rig_report(
-                    rig, self.lab.rigs[name].required, errors.get(name) or replies[name]
-                )
-                for name, rig in self.services.items()
-            }
-        )
-
-    def _handshake(self, exp_ref: ExpRef | None) -> Json:
-        """Return our half of the fields that are exchanged before INIT."""
-        fields = Handshake(
-            exp_ref=str(exp_ref) if exp_ref else None,
-            master=True,
-            rig_version=version("rigctl"),
-            spec_version=PROTOCOL_VERSION,
-        )
-        ours: Json = msgspec.to_builtins(fields)
-        return ours
+    def _required(self, names: Collection[str]) -> list[str]:
+        return [name for name in self.lab.rigs if name in names and self.lab.rigs[name].required]
