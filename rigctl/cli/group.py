@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, Entry] = {
     "config": Entry("check", "Look at configuration files."),
     "info": Entry("control", "Show all that the rigs say of themselves."),
     "init": Entry("control", "Have every rig open its sources."),
+    "resume": Entry("resume", "Bring the rigs to one legal state after a crash of the controller."),
     "run": Entry("run", "Start, record for a time, stop and clean up."),
     "serve": Entry("serve", "Run the daemon of one rig."),
     "sessions": Entry("sessions", "Look at recordings and prove that they are intact."),

@@ -13,7 +13,21 @@ from typing import Self
 from rigctl.config import Lab
 from rigctl.controller.asking import Asking
 from rigctl.controller.clocks import clock_data
+from rigctl.controller.goals import (
+    Aim,
+    Goal,
+    Standing,
+    Verb,
+    cleaned,
+    given_up,
+    initialized,
+    stopped,
+    to_clean,
+    to_stop,
+)
 from rigctl.controller.lab import connect
+from rigctl.controller.resume import Resume, Resumed
+from rigctl.controller.scribe import Scribe
 from rigctl.controller.services import Replies, failure
 from rigctl.controller.start import Start
 from rigctl.controller.stopping import Stopping
@@ -38,8 +52,8 @@ class Desk:
         self.undone = ""
         """What was undone of a start that was cancelled, for people."""
         self._token = secrets.token_hex(8)  # by which rigs know what this controller began
-        self._telling = Telling(self.services)
-        self._asking = Asking(lab, self._telling)
+        self._asking = Asking(lab, Telling(self.services))
+        self._scribe = Scribe(lab)
 
     async def __aenter__(self) -> Self:
         return self
@@ -51,6 +65,7 @@ class Desk:
         traceback: TracebackType | None,
     ) -> None:
         self.services.close()
+        self._scribe.close()
 
     async def report(self) -> LabReport:
         """Ask every rig what it has to say; a rig that does not answer is a finding, no error."""
@@ -66,44 +81,76 @@ class Desk:
                 done about the others.
             Refused: a rig that leads the synchronisation has another reference, or two entries
                 of the lab file are one rig.
+            JournalError: it cannot be journaled, so that nothing could undo it after a crash.
         """
         self.undone = "nothing was begun"
+        self._scribe.state()
         survey = await self._asking.survey(exp_ref)
         before = {name: rig.status for name, rig in survey.rigs.items() if rig.reachable}
-        start = Start(self._telling, before, self._required(before), self._token)
+        goal = Goal(Aim.RUNNING, str(exp_ref), self._token)
+        entry = self._scribe.entry(Verb.START, lambda _: goal, before, strict=True)
+        telling = Telling(self.services, entry)
+        start = Start(telling, before, self._required(before), self._token)
+        after = None
         try:
             await start.run(exp_ref, self.lab.go_after_s)
-            return await self.report()
+            report = await self.report()
+            after = Standing(goal)
+            return report
         except asyncio.CancelledError:
             self.undone = await start.undo("an interrupt")
             raise
+        finally:
+            entry.end(after or given_up(entry.command.before, goal, start.left))
 
     async def init(self, exp_ref: ExpRef | None) -> Replies:
         """Have all rigs get ready.
 
         Raises:
             RigsFailed: required rigs failed; the others stay as they are.
+            JournalError: as `start`.
         """
         named = {"exp_ref": str(exp_ref)} if exp_ref else {}
+        goal = Goal(Aim.INITIALIZED, named.get("exp_ref"), self._token)
+        entry = self._scribe.entry(Verb.INIT, lambda _: goal, self.lab.rigs, strict=True)
 
         def message(name: str) -> Message:
-            return verbs.init_message(
-                {**named, "by": self._token, **clock_data(self.services[name])}
-            )
+            clock = clock_data(self.services[name])
+            return verbs.init_message({**named, "by": self._token, **clock})
 
-        return self._judge(*await self._telling.tell(message, self.lab.rigs))
+        telling = Telling(self.services, entry)
+        replies, errors = await telling.tell(message, self.lab.rigs, strict=True)
+        before = entry.command.before
+        entry.end(before if self._required(errors) else initialized(before, goal))
+        return self._judge(replies, errors)
 
     async def stop(self, *, immediately: bool = False) -> Replies:
         """Stop all rigs that can be reached; errors as `init`."""
-        stopping = Stopping(self._telling, self.lab.stop_last)
+        entry = self._scribe.entry(Verb.STOP, to_stop, self.lab.rigs, strict=False)
+        stopping = Stopping(Telling(self.services, entry), self.lab.stop_last)
         if immediately:
-            return self._judge(*await stopping.interrupt(self.lab.rigs))
-        return self._judge(*await stopping.stop(self.lab.rigs, self.lab.go_after_s))
+            replies, errors = await stopping.interrupt(self.lab.rigs)
+        else:
+            replies, errors = await stopping.stop(self.lab.rigs, self.lab.go_after_s)
+        entry.end(stopped(entry.command.before, entry.command.goal))
+        return self._judge(replies, errors)
 
     async def cleanup(self) -> Replies:
         """Have all rigs that can be reached release devices and seal files; errors as `init`."""
-        stopping = Stopping(self._telling, self.lab.stop_last)
-        return self._judge(*await stopping.clean(self.lab.rigs))
+        entry = self._scribe.entry(Verb.CLEANUP, to_clean, self.lab.rigs, strict=False)
+        stopping = Stopping(Telling(self.services, entry), self.lab.stop_last)
+        replies, errors = await stopping.clean(self.lab.rigs)
+        entry.end(cleaned(entry.command.before, entry.command.goal, errors))
+        return self._judge(replies, errors)
+
+    async def resume(self) -> Resumed:
+        """Bring the lab to what its journal says was wanted when a controller died.
+
+        Raises:
+            JournalError: the journal cannot be used.
+            Refused: a living controller is in the middle of a command.
+        """
+        return await Resume(self.lab, self.services, self._scribe).run()
 
     def _judge(self, replies: Replies, errors: Errors) -> Replies:
         """Return the replies in the order of the lab file.

@@ -21,7 +21,7 @@ from rigctl.controller.fanout import Messages
 from rigctl.controller.services import failure
 from rigctl.controller.telling import Errors, Telling
 from rigctl.controller.undoing import Undoing
-from rigctl.errors import RemoteError, TooLarge
+from rigctl.errors import JournalError, RemoteError, TooLarge
 from rigctl.messages import ExpRef, Json, Message, Status
 from rigctl.net import verbs
 from rigctl.net.echo import Dialect
@@ -61,6 +61,11 @@ class Start:
         """What was undone so far, for people."""
         return "; ".join(self.undoing.told) or "no rig was changed"
 
+    @property
+    def left(self) -> list[str]:
+        """The rigs on which something of this start may be left that is to be undone."""
+        return [n for n in self._status if n in self._changed or n in self.undoing.left]
+
     async def run(self, exp_ref: ExpRef, go_after_s: float | None) -> None:
         """Arm and go.
 
@@ -70,6 +75,7 @@ class Start:
 
         Raises:
             RigsFailed: required rigs failed; what was changed is undone, the note says how.
+            JournalError: what is to be done cannot be journaled; as before.
         """
         fresh = {name for name in self._names if self._status[name] != Status.RUNNING.name}
         idle = {name for name in fresh if self._status[name] != Status.INITIALIZED.name}
@@ -79,6 +85,8 @@ class Start:
 
     async def undo(self, why: str) -> str:
         """Have rigs set aside what this start began, and let go; return what came of it."""
+        if self._changed and self._telling.entry:
+            self._telling.entry.undo()
         await self._undo([name for name in self._status if name in self._changed], why)
         return self.outcome
 
@@ -115,7 +123,12 @@ class Start:
         """Tell rigs; if a required one fails undo all, else go on without those that failed."""
         before = set(self._changed)
         self._changed |= set(may_change)  # until they say that it is not so
-        _, errors = await self._telling.tell(messages, self._names, lead_s=lead_s)
+        try:
+            _, errors = await self._telling.tell(messages, self._names, lead_s=lead_s, strict=True)
+        except JournalError as error:
+            self._changed = before  # nothing was sent
+            note = await self.undo("because of the journal")
+            raise JournalError(f"{error}; {note}") from error
         self._changed -= {name for name, e in errors.items() if _is_unchanged(e)} - before
         if failed := {n: e for n, e in errors.items() if n in self._required}:
             note = await self.undo(f"because of {', '.join(failed)}")
