@@ -24,6 +24,14 @@ def rings_of_our_own() -> Iterator[None]:
         del os.environ["RIGCTL_RINGS"]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def journals_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test writes into the user's folder of state."""
+    os.environ["RIGCTL_STATE"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    del os.environ["RIGCTL_STATE"]
+
+
 @pytest.fixture
 def recording_vhdr() -> Path:
     """A real recording: 32 channels, 1 kHz, int16, with markers."""

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, Entry] = {
     "info": Entry("control", "Show all that the rigs say of themselves."),
     "init": Entry("control", "Have every rig open its sources."),
     "key": Entry("key", "Make the key that a controller and its rigs share."),
+    "resume": Entry("resume", "Bring the rigs to one legal state after a crash of the controller."),
     "run": Entry("run", "Start, record for a time, stop and clean up."),
     "serve": Entry("serve", "Run the daemon of one rig."),
     "service": Entry("service", "Have systemd run a rig's daemon, or resume after a restart."),

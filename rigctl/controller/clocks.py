@@ -5,6 +5,9 @@ From: what echoes have told each communicator.  To: reports; handshakes and comm
 
 import socket
 
+import msgspec
+
+from rigctl.messages import Json
 from rigctl.net import EchoProtocol
 from rigctl.reports import ClockReport, ClockSample
 
@@ -37,3 +40,9 @@ def clock_sample(rig: EchoProtocol) -> ClockSample | None:
     if offset is None:
         return None
     return ClockSample(socket.gethostname(), offset.offset_s, offset.bound_s, offset.drift_ppm)
+
+
+def clock_data(rig: EchoProtocol) -> dict[str, Json]:
+    """Return a clock sample as the data of a command; empty where nothing is known."""
+    sample = clock_sample(rig)
+    return {"clock": msgspec.to_builtins(sample)} if sample else {}

@@ -1,27 +1,40 @@
 """The desk: one experiment on all rigs of a lab, or on none.
 
-From: `cli`, `web`.  To: `controller.services`.
+From: `cli`, `web`.  To: `controller.start`, `controller.stopping`.
 """
 
 import asyncio
 import logging
 import secrets
-from importlib.metadata import version
+from collections.abc import Collection
 from types import TracebackType
 from typing import Self
 
-import msgspec
-
 from rigctl.config import Lab
+from rigctl.controller.asking import Asking
+from rigctl.controller.clocks import clock_data
+from rigctl.controller.goals import (
+    Aim,
+    Goal,
+    Standing,
+    Verb,
+    cleaned,
+    given_up,
+    initialized,
+    stopped,
+    to_clean,
+    to_stop,
+)
 from rigctl.controller.lab import connect
-from rigctl.controller.report import lab_report, rig_report
+from rigctl.controller.resume import Resume, Resumed
+from rigctl.controller.scribe import Scribe
 from rigctl.controller.services import Replies, failure
 from rigctl.controller.start import Start
-from rigctl.controller.survey import check_survey
-from rigctl.controller.telling import Errors, tell
-from rigctl.messages import PROTOCOL_VERSION, ExpRef, Json, Message, Status
+from rigctl.controller.stopping import Stopping
+from rigctl.controller.telling import Errors, Telling
+from rigctl.messages import ExpRef, Message
 from rigctl.net import verbs
-from rigctl.reports import Handshake, LabReport
+from rigctl.reports import LabReport
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +52,8 @@ class Desk:
         self.undone = ""
         """What was undone of a start that was cancelled, for people."""
         self._token = secrets.token_hex(8)  # by which rigs know what this controller began
+        self._asking = Asking(lab, Telling(self.services))
+        self._scribe = Scribe(lab)
 
     async def __aenter__(self) -> Self:
         return self
@@ -50,10 +65,11 @@ class Desk:
         traceback: TracebackType | None,
     ) -> None:
         self.services.close()
+        self._scribe.close()
 
     async def report(self) -> LabReport:
         """Ask every rig what it has to say; a rig that does not answer is a finding, no error."""
-        return self._report(*await self._ask(None))
+        return await self._asking.report()
 
     async def start(self, exp_ref: ExpRef) -> LabReport:
         """Bring every rig to RUNNING, or none: what was begun is undone if a required rig fails.
@@ -65,72 +81,89 @@ class Desk:
                 done about the others.
             Refused: a rig that leads the synchronisation has another reference, or two entries
                 of the lab file are one rig.
+            JournalError: it cannot be journaled, so that nothing could undo it after a crash.
         """
         self.undone = "nothing was begun"
-        start = Start(self.lab, self.services, await self._survey(exp_ref), self._token)
+        self._scribe.state()
+        survey = await self._asking.survey(exp_ref)
+        before = {name: rig.status for name, rig in survey.rigs.items() if rig.reachable}
+        goal = Goal(Aim.RUNNING, str(exp_ref), self._token)
+        entry = self._scribe.entry(Verb.START, lambda _: goal, before, strict=True)
+        telling = Telling(self.services, entry)
+        start = Start(telling, before, self._required(before), self._token)
+        after = None
         try:
-            await start.run(exp_ref)
-            return await self.report()
+            await start.run(exp_ref, self.lab.go_after_s)
+            report = await self.report()
+            after = Standing(goal)
+            return report
         except asyncio.CancelledError:
             self.undone = await start.undo("an interrupt")
             raise
+        finally:
+            entry.end(after or given_up(entry.command.before, goal, start.left))
 
     async def init(self, exp_ref: ExpRef | None) -> Replies:
         """Have all rigs get ready.
 
         Raises:
             RigsFailed: required rigs failed; the others stay as they are.
+            JournalError: as `start`.
         """
         named = {"exp_ref": str(exp_ref)} if exp_ref else {}
-        return await self._require(verbs.init_message({**named, "by": self._token}))
+        goal = Goal(Aim.INITIALIZED, named.get("exp_ref"), self._token)
+        entry = self._scribe.entry(Verb.INIT, lambda _: goal, self.lab.rigs, strict=True)
+
+        def message(name: str) -> Message:
+            clock = clock_data(self.services[name])
+            return verbs.init_message({**named, "by": self._token, **clock})
+
+        telling = Telling(self.services, entry)
+        replies, errors = await telling.tell(message, self.lab.rigs, strict=True)
+        before = entry.command.before
+        entry.end(before if self._required(errors) else initialized(before, goal))
+        return self._judge(replies, errors)
 
     async def stop(self, *, immediately: bool = False) -> Replies:
         """Stop all rigs that can be reached; errors as `init`."""
-        return await self._require(verbs.stop_message(None, immediately))
+        entry = self._scribe.entry(Verb.STOP, to_stop, self.lab.rigs, strict=False)
+        stopping = Stopping(Telling(self.services, entry), self.lab.stop_last)
+        if immediately:
+            replies, errors = await stopping.interrupt(self.lab.rigs)
+        else:
+            replies, errors = await stopping.stop(self.lab.rigs, self.lab.go_after_s)
+        entry.end(stopped(entry.command.before, entry.command.goal))
+        return self._judge(replies, errors)
 
     async def cleanup(self) -> Replies:
         """Have all rigs that can be reached release devices and seal files; errors as `init`."""
-        return await self._require(verbs.cleanup_message())
+        entry = self._scribe.entry(Verb.CLEANUP, to_clean, self.lab.rigs, strict=False)
+        stopping = Stopping(Telling(self.services, entry), self.lab.stop_last)
+        replies, errors = await stopping.clean(self.lab.rigs)
+        entry.end(cleaned(entry.command.before, entry.command.goal, errors))
+        return self._judge(replies, errors)
 
-    async def _survey(self, exp_ref: ExpRef) -> LabReport:
-        """Ask all rigs before anything is changed."""
-        replies, errors = await self._ask(exp_ref)
-        if failed := self._required(errors):
-            raise failure(failed, note="nothing was started: the other rigs are as they were")
-        report = self._report(replies, errors)
-        check_survey(report, exp_ref)
-        return report
+    async def resume(self) -> Resumed:
+        """Bring the lab to what its journal says was wanted when a controller died.
 
-    async def _ask(self, exp_ref: ExpRef | None) -> tuple[Replies, Errors]:
-        message = verbs.info_message(Status.CONNECTED, self._handshake(exp_ref))
-        return await tell(self.services, message, self.services)
+        Raises:
+            JournalError: the journal cannot be used.
+            Refused: a living controller is in the middle of a command.
+        """
+        return await Resume(self.lab, self.services, self._scribe).run()
 
-    async def _require(self, message: Message) -> Replies:
-        replies, errors = await tell(self.services, message, self.services, reverse=True)
-        if failed := self._required(errors):
+    def _judge(self, replies: Replies, errors: Errors) -> Replies:
+        """Return the replies in the order of the lab file.
+
+        Raises:
+            RigsFailed: required rigs failed.
+        """
+        replies = {name: replies[name] for name in self.lab.rigs if name in replies}
+        if failed := {name: errors[name] for name in self._required(errors)}:
             raise failure(failed, replies)
         for name, error in errors.items():
             log.warning("%s, which is not required: %s", name, error)
         return replies
 
-    def _required(self, errors: Errors) -> Errors:
-        return {name: e for name, e in errors.items() if self.lab.rigs[name].required}
-
-    def _report(self, replies: Replies, errors: Errors) -> LabReport:
-        return lab_report(
-            {
-                name: rig_report(rig, self.lab, errors.get(name) or replies[name])
-                for name, rig in self.services.items()
-            }
-        )
-
-    def _handshake(self, exp_ref: ExpRef | None) -> Json:
-        """Return our half of the fields that are exchanged before INIT."""
-        fields = Handshake(
-            exp_ref=str(exp_ref) if exp_ref else None,
-            master=True,
-            rig_version=version("rigctl"),
-            spec_version=PROTOCOL_VERSION,
-        )
-        ours: Json = msgspec.to_builtins(fields)
-        return ours
+    def _required(self, names: Collection[str]) -> list[str]:
+        return [name for name in self.lab.rigs if name in names and self.lab.rigs[name].required]

@@ -12,7 +12,7 @@ import msgspec
 from rigctl.controller.clocks import clock_report
 from rigctl.controller.desk import Desk
 from rigctl.controller.services import Services
-from rigctl.controller.telling import Errors, tell
+from rigctl.controller.telling import Errors, Telling
 from rigctl.messages import Status
 from rigctl.net import verbs
 from rigctl.net.echo import Dialect
@@ -42,11 +42,11 @@ async def survey_clocks(desk: Desk, probes: int) -> ClockSurvey:
 
 async def _probe(services: Services, names: Iterable[str], times: int) -> Errors:
     """Ask rigs for their status again and again; one that fails is not asked again."""
-    left, failed = list(names), Errors()
+    left, failed, telling = list(names), Errors(), Telling(services)
     for number in range(times):
         if number:
             await asyncio.sleep(_BETWEEN_S)
-        _, errors = await tell(services, verbs.status_message(Status.CONNECTED), left)
+        _, errors = await telling.tell(verbs.status_message(Status.CONNECTED), left)
         failed |= errors
         left = [name for name in left if name not in errors]
     return failed

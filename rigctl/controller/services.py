@@ -11,11 +11,11 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
-from rigctl.errors import RigctlError, RigsFailed, RigsTimedOut, Unreachable
-from rigctl.messages import Event, ExpRef, Json, Message, Status
+from rigctl.controller.fanout import Messages, fan_out
+from rigctl.errors import RigctlError, RigsFailed, RigsTimedOut
+from rigctl.messages import Event, ExpRef, Json, Status
 from rigctl.net import EchoProtocol, verbs
 from rigctl.net.callbacks import Callback
-from rigctl.net.tickets import Ticket
 
 Replies = dict[str, list[Json]]
 """Each rig's reply by its name: the list of the message's arguments."""
@@ -120,25 +120,37 @@ class Services(Mapping[str, EchoProtocol]):
 
     async def tell(
         self,
-        message: Message,
+        message: Messages,
         *,
         names: Sequence[str] | None = None,
         concurrent: bool = True,
         reverse: bool = False,
+        timeout: float | None = None,
     ) -> Replies:
-        """Send one message to all rigs, or to some, and return their replies; as `init`."""
-        rigs = [self[name] for name in (self if names is None else names)]
+        """Send a message to all rigs, or to some, and return their replies; as `init`.
+
+        Args:
+            message: the same one for all; or each rig's own, by name or as a function of it.
+            names: which rigs; all if None, or those that have a message of their own.
+            concurrent: if False, each rig is told after the one before has replied.
+            reverse: whether the last rig is told first.
+            timeout: seconds to wait for each rig's reply, `self.timeout` if None.
+        """
+        chosen = [n for n in self if not isinstance(message, Mapping) or n in message]
+        rigs = [self[name] for name in (chosen if names is None else names)]
         if reverse:
             rigs.reverse()
-        replies: dict[str, Message] = {}
+        within_s = (self.timeout if timeout is None else timeout) or None
+        found: Replies = {}
         errors: dict[str, Exception] = {}
         for group in [rigs] if concurrent else [[rig] for rig in rigs]:
-            await self._tell_group(message, group, replies, errors)
+            replies, errors = await fan_out(group, message, within_s)
+            found |= {name: list(reply.args) for name, reply in replies.items()}
             if errors:
                 break
-        found = {rig.name: list(replies[rig.name].args) for rig in rigs if rig.name in replies}
+        found = {name: found[name] for name in self if name in found}
         raise_failures(errors, found)
-        return {name: found[name] for name in self if name in found}
+        return found
 
     def assign_callback(
         self, event: str | int | Event, callback: Callback, return_service: bool = False
@@ -181,44 +193,6 @@ class Services(Mapping[str, EchoProtocol]):
                 errors[name] = result
         raise_failures(errors, {n: r for n, r in found.items() if n not in errors})
         return found
-
-    async def _tell_group(
-        self,
-        message: Message,
-        rigs: Sequence[EchoProtocol],
-        replies: dict[str, Message],
-        errors: dict[str, Exception],
-    ) -> None:
-        await self._open(rigs, errors)
-        tickets: dict[str, Ticket] = {}
-        for rig in rigs:  # all datagrams go out before anything is waited for
-            if rig.name not in errors:
-                try:
-                    tickets[rig.name] = rig.submit(message, reply_timeout_s=self.timeout or None)
-                except RigctlError as error:
-                    errors[rig.name] = error
-        try:
-            results = await asyncio.gather(
-                *(ticket.reply() for ticket in tickets.values()), return_exceptions=True
-            )
-        finally:
-            for name, ticket in tickets.items():
-                self[name].forget(ticket)
-        for name, result in zip(tickets, results, strict=True):
-            if isinstance(result, Message):
-                replies[name] = result
-            elif isinstance(result, Exception):
-                errors[name] = result
-
-    async def _open(self, rigs: Sequence[EchoProtocol], errors: dict[str, Exception]) -> None:
-        """Open the ways that are not open; at once, so that one dead rig delays no other."""
-        closed = [rig for rig in rigs if not rig.is_connected]
-        opened = await asyncio.gather(*(rig.open() for rig in closed), return_exceptions=True)
-        for rig, result in zip(closed, opened, strict=True):
-            if isinstance(result, Unreachable):
-                errors[rig.name] = result
-            elif isinstance(result, BaseException):
-                raise result
 
 
 def raise_failures(errors: Mapping[str, Exception], replies: Mapping[str, Any]) -> None:

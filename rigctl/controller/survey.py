@@ -31,7 +31,7 @@ def not_running(report: LabReport, exp_ref: ExpRef) -> dict[str, Exception]:
     return {
         name: _shortfall(name, rig, exp_ref)
         for name, rig in report.rigs.items()
-        if rig.required and not is_silent(rig) and not _runs(rig, exp_ref)
+        if rig.required and not is_silent(rig) and not runs(rig, str(exp_ref))
     }
 
 
@@ -41,8 +41,9 @@ def is_silent(rig: RigReport) -> bool:
     return rig.reachable and rig.dialect == Dialect.IBLUTIL and not told
 
 
-def _runs(rig: RigReport, exp_ref: ExpRef) -> bool:
-    return rig.status == _RUNNING and rig.exp_ref in (None, str(exp_ref))
+def runs(rig: RigReport, exp_ref: str | None) -> bool:
+    """Whether a rig is RUNNING with a reference, with any if None is given."""
+    return rig.status == _RUNNING and (exp_ref is None or rig.exp_ref in (None, exp_ref))
 
 
 def _shortfall(name: str, rig: RigReport, exp_ref: ExpRef) -> Exception:

@@ -10,6 +10,7 @@ never mixed up: a message is *confirmed* when its echo came, *replied* when its 
 import itertools
 import logging
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Self
 
 from rigctl.address import Address
@@ -176,11 +177,9 @@ class Communicator:
         link = self._links.to(addr)
         answers, id = link.take_open(message.event) if self.role == "server" else (False, None)
         self._route.check_size(message, link.engine.most_bytes(answers=id is not None))
+        who = (self.name, self.server_uri, timeout_s, reply_timeout_s)
         keyed = self.station.context.seal is not None
-        ticket = Ticket(
-            *(next(self._numbers), message, self.name, self.server_uri),
-            *(timeout_s, reply_timeout_s, keyed),
-        )
+        ticket = Ticket(next(self._numbers), message, *who, keyed)
         self._tickets[ticket.number] = ticket
         self._route.about_to_send()
         if answers:
@@ -188,6 +187,10 @@ class Communicator:
         else:
             link.send(Command(ticket.number, message, timeout_s, reply_timeout_s))
         return ticket
+
+    def holding(self) -> AbstractContextManager[None]:
+        """Put nothing on the wire before the block's end: many rigs' messages go out in a row."""
+        return self._route.holding()
 
     def forget(self, ticket: Ticket) -> None:
         """Nobody waits for this ticket any more; a late answer to it resolves nothing."""

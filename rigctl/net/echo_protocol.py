@@ -17,6 +17,7 @@ from rigctl.net import verbs
 from rigctl.net.callbacks import Callback
 from rigctl.net.communicator import Communicator
 from rigctl.net.options import Options
+from rigctl.net.station import Station
 from rigctl.net.transport import PeerAddress
 
 
@@ -27,9 +28,15 @@ class EchoProtocol(Communicator):
     """Callbacks serve here, unless `requests` is iterated too."""
 
     def __init__(
-        self, address: Address, role: str, *, name: str = "", options: Options | None = None
+        self,
+        address: Address,
+        role: str,
+        *,
+        name: str = "",
+        options: Options | None = None,
+        station: Station | None = None,
     ) -> None:
-        super().__init__(address, role, name=name, options=options)
+        super().__init__(address, role, name=name, options=options, station=station)
         loop = asyncio.get_running_loop()
         self.on_connection_lost: asyncio.Future[Any] = loop.create_future()
         self.on_error_received: asyncio.Future[Any] = loop.create_future()

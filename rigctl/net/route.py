@@ -8,6 +8,7 @@ import contextlib
 import os
 import socket
 import ssl
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -63,6 +64,7 @@ class Route:
         self._heard = False
         self._transport: Transport | None = None
         self._side: SideStream | None = None
+        self._held: list[tuple[Transmit, PeerAddress]] | None = None
         self._opening: asyncio.Task[None] | None = None
         self._options: dict[str, Any] = {}
         self._closed = False
@@ -122,10 +124,23 @@ class Route:
 
     def send(self, output: Transmit, addr: PeerAddress) -> None:
         """Put one message's bytes on the wire, if there is a way."""
-        if output.by_stream:
+        if self._held is not None:
+            self._held.append((output, addr))
+        elif output.by_stream:
             self._beside().send(output.data)
         elif self._transport is not None:
             self._transport.send(output.data, addr)
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """Put nothing on the wire before the block's end."""
+        held = self._held = []
+        try:
+            yield
+        finally:
+            self._held = None
+            for output, addr in held:
+                self.send(output, addr)
 
     def about_to_send(self) -> None:
         """What was wrong with the way may be mended."""

@@ -4,7 +4,9 @@ From: `net.communicator`.  To: callers of it, who await one or both.
 """
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from rigctl.errors import (
     NoEcho,
@@ -20,6 +22,8 @@ from rigctl.net.callbacks import remote_error
 from rigctl.net.numbered import UNKNOWN_OUTCOME
 from rigctl.net.outputs import Answered, Confirmed, Mangled, Output, Oversized, Unconfirmed
 
+_E = TypeVar("_E", bound=RigError)
+
 
 def _future() -> "asyncio.Future[Message]":
     return asyncio.get_running_loop().create_future()
@@ -29,6 +33,24 @@ def _fail(future: "asyncio.Future[Message]", error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
         future.exception()  # who only awaits the other of the two must not be warned of this one
+
+
+async def outcomes(tickets: Sequence["Ticket"]) -> list[Message | Exception]:
+    """Wait until all tickets are answered or have failed; return what came of each.
+
+    One wait for all of them: a hundred rigs cost no task and no timer each.  A reply is waited for
+    until its time after the last ticket's echo.
+    """
+    await _all(ticket.confirmed for ticket in tickets)
+    times_s = [t.reply_timeout_s for t in tickets]
+    within_s = None if None in times_s else max((s for s in times_s if s is not None), default=0.0)
+    await _all((t.answered for t in tickets if t.answered), within_s)
+    return [ticket.outcome() for ticket in tickets]
+
+
+async def _all(futures: Iterable["asyncio.Future[Message]"], within_s: float | None = None) -> None:
+    if left := [future for future in futures if not future.done()]:
+        await asyncio.wait(left, timeout=within_s)
 
 
 @dataclass(eq=False, slots=True)
@@ -134,11 +156,23 @@ class Ticket:
             async with asyncio.timeout(self.reply_timeout_s):
                 return await self.answered
         except TimeoutError:
-            text = (
-                f"{self.uri} confirmed {self.message.event.label} but did not reply within "
-                f"{self.reply_timeout_s:g} s: whether it took effect is unknown; ask its status"
-            )
-            raise self._error(NoReply, text) from None
+            raise self.no_reply() from None
 
-    def _error(self, kind: type[RigError], text: str) -> RigError:
+    def outcome(self) -> Message | Exception:
+        """Return what came of it when all waiting is over."""
+        assert self.answered
+        if not self.answered.done():
+            return self.no_reply()
+        error = self.answered.exception()
+        return error if isinstance(error, Exception) else self.answered.result()
+
+    def no_reply(self) -> NoReply:
+        """Return the error that says that its answer did not come in time."""
+        text = (
+            f"{self.uri} confirmed {self.message.event.label} but did not reply within "
+            f"{self.reply_timeout_s:g} s: whether it took effect is unknown; ask its status"
+        )
+        return self._error(NoReply, text)
+
+    def _error(self, kind: type[_E], text: str) -> _E:
         return kind(text, name=self.name, uri=self.uri, command=self.message.event.label)

@@ -3,13 +3,18 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
+from rigctl.address import Address
 from rigctl.config import Lab, RigEntry
 from rigctl.config.lab import Timeouts
 from rigctl.errors import Refused
 from rigctl.messages import Event, Message
 from rigctl.net import EchoProtocol, verbs
+from rigctl.net.clock import RigClock
+from rigctl.net.inputs import Now
+from rigctl.net.station import Station
 
 Script = Callable[[Message], Any]
 
@@ -24,7 +29,8 @@ class ScriptedRig:
 
     @property
     def events(self) -> list[Event]:
-        return [message.event for message in self.heard]
+        """All that it was told, but for the quick probes of its clock."""
+        return [m.event for m in self.heard if m.event is not Event.EXPSTATUS]
 
     async def run(self) -> None:
         async for request in self.server.requests():
@@ -32,12 +38,25 @@ class ScriptedRig:
             self.heard.append(message)
             answer = self.script.get(message.event, list(message.args))
             answer = answer(message) if callable(answer) else answer
+            answer = await answer if asyncio.iscoroutine(answer) else answer
             if answer is ...:
                 continue
             if isinstance(answer, Exception):
                 self.server.answer(request, verbs.error_message(answer, message.event))
             else:
                 self.server.answer(request, Message(message.event, tuple(answer)))
+
+
+class Ahead(RigClock):
+    """A clock that is so many seconds ahead of this computer's."""
+
+    def __init__(self, ahead_s: float) -> None:
+        super().__init__()
+        self.ahead_s = ahead_s
+
+    def now(self) -> Now:
+        now = super().now()
+        return Now(now.monotonic, now.clock + self.ahead_s)
 
 
 class Asked:
@@ -68,12 +87,15 @@ def refusing(text: str) -> Refused:
 
 @contextlib.asynccontextmanager
 async def rigs(
-    scripts: dict[str, dict[Event, Any]], scheme: str = "udp"
+    scripts: dict[str, dict[Event, Any]], scheme: str = "udp", **clocks: RigClock
 ) -> AsyncIterator[dict[str, ScriptedRig]]:
-    """Serve scripted rigs by name."""
+    """Serve scripted rigs by name, some with a clock of their own."""
     found = {}
     for name, script in scripts.items():
-        server = await EchoProtocol.server(f"{scheme}://127.0.0.1:0", name)
+        station = replace(Station.new(), clock=clocks.get(name, RigClock()))
+        address = Address.parse(f"{scheme}://127.0.0.1:0", any_port=True)
+        server = EchoProtocol(address, "server", name=name, station=station)
+        await server.listen()
         found[name] = ScriptedRig(server, script)
     tasks = [asyncio.create_task(rig.run()) for rig in found.values()]
     try:
@@ -92,3 +114,8 @@ def lab_of(tmp_path: Any, served: dict[str, ScriptedRig], **optional: bool) -> L
         for name, rig in served.items()
     }
     return Lab("test", tmp_path / "lab.yaml", entries, Timeouts(echo_s=0.5, reply_s=0.5))
+
+
+def data_of(rig: ScriptedRig, event: Event) -> Any:
+    """Return the data of the first command of an event that a rig has heard."""
+    return next(message.args[-1] for message in rig.heard if message.event is event)

@@ -8,7 +8,7 @@ import pytest
 from rigctl.controller import Services
 from rigctl.errors import NoReply, RemoteError, RigsFailed, RigsTimedOut, Unreachable
 from rigctl.messages import Event
-from rigctl.net import EchoProtocol
+from rigctl.net import EchoProtocol, verbs
 
 from .rigs import refusing, rigs
 
@@ -35,7 +35,8 @@ async def test_every_verb_reaches_every_rig_and_brings_its_reply(scheme):
         assert await services.stop() == dict.fromkeys("ab", [None])
         assert await services.stop(immediately=True) == dict.fromkeys("ab", [None])
         assert await services.cleanup("x") == dict.fromkeys("ab", ["x"])
-        assert served["a"].events == served["b"].events == [1, 2, 32, 64, 4, 16, 8]
+        heard = [[m.event for m in rig.heard] for rig in served.values()]
+        assert heard == [[1, 2, 32, 64, 4, 16, 8]] * 2
 
 
 async def test_all_rigs_are_told_before_any_has_answered(scheme):
@@ -143,3 +144,26 @@ async def test_await_all_collects_an_event_from_every_rig(scheme):
 async def test_what_is_not_a_rig_is_refused():
     with pytest.raises(TypeError):
         Services(["udp://127.0.0.1"])
+
+
+@pytest.mark.parametrize("kind", ["by name", "as a function"])
+async def test_each_rig_may_have_a_message_of_its_own(scheme, kind):
+    own = {name: verbs.init_message(name * 3) for name in "ab"}
+    async with rigs({"a": {}, "b": {}}, scheme) as served, await open_services(served) as services:
+        told = await services.tell(own if kind == "by name" else own.__getitem__)
+    assert told == {"a": ["aaa"], "b": ["bbb"]}
+
+
+async def test_only_rigs_that_have_a_message_of_their_own_are_told(scheme):
+    async with rigs({"a": {}, "b": {}}, scheme) as served, await open_services(served) as services:
+        assert await services.tell({"b": verbs.init_message(1)}) == {"b": [1]}
+        with pytest.raises(KeyError):
+            await services.tell({"b": verbs.init_message(2)}, names=["b", "a"])
+    assert (served["a"].events, served["b"].events) == ([], [Event.EXPINIT])
+
+
+async def test_one_message_may_have_a_deadline_of_its_own(scheme):
+    async with rigs({"mute": {Event.EXPINIT: ...}}, scheme) as served:
+        async with await open_services(served, timeout=60.0) as services:
+            with pytest.raises(RigsTimedOut, match=r"within 0\.05 s"):
+                await services.tell(verbs.init_message(), timeout=0.05)

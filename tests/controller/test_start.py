@@ -8,16 +8,12 @@ from rigctl.controller import Desk
 from rigctl.errors import RigsFailed
 from rigctl.messages import Event, ExpRef
 
-from .rigs import Asked, lab_of, refusing, rigs, saying
+from .rigs import Asked, data_of, lab_of, refusing, rigs, saying
 
 REF = ExpRef.parse("2024-01-01_1_subject")
 UNDONE = [Event.EXPINTERRUPT, Event.EXPCLEANUP]
 FAILING = {Event.EXPINFO: saying(), Event.EXPSTART: refusing("no sample")}
 ANOTHERS = refusing("this was begun by another controller and is left alone")
-
-
-def data_of(rig, event):
-    return next(message.args[-1] for message in rig.heard if message.event is event)
 
 
 def undone(rig):

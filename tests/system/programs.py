@@ -43,9 +43,8 @@ class Program:
 
 def environment(lab: Path | None = None) -> dict[str, str]:
     """What a command sees: no settings of whoever runs the tests."""
-    env = {
-        k: v for k, v in os.environ.items() if k == "RIGCTL_RINGS" or not k.startswith("RIGCTL_")
-    }
+    ours = ("RIGCTL_RINGS", "RIGCTL_STATE")
+    env = {k: v for k, v in os.environ.items() if k in ours or not k.startswith("RIGCTL_")}
     return env | ({"RIGCTL_CONFIG": str(lab)} if lab else {})
 
 

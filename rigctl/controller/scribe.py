@@ -1,0 +1,92 @@
+"""Who keeps a lab's journal: it is opened when it is first needed.
+
+From: `controller.desk`.  To: `controller.journal`, one `controller.entry` for each command.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from rigctl.config import Lab
+from rigctl.controller.entry import Entry
+from rigctl.controller.goals import Goal, Standing, State, UnderWay, Verb, presumed
+from rigctl.controller.journal import Command, Journal
+from rigctl.errors import JournalError
+from rigctl.streams.processes import ProcessId
+
+log = logging.getLogger(__name__)
+
+
+class Scribe:
+    """Keeps the journal of a lab.
+
+    Args:
+        lab: whose.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._journal: Journal | None = None
+
+    def close(self) -> None:
+        """Close the journal."""
+        if self._journal:
+            self._journal.close()
+
+    def state(self) -> State:
+        """Return what the journal says.
+
+        Raises:
+            JournalError: it cannot be opened or read.
+        """
+        try:
+            self._journal = self._journal or Journal.open(self._lab)
+            return self._journal.state()
+        except JournalError as error:
+            advice = "mend that, or name another folder as state_dir in the lab file"
+            raise JournalError(f"{error}; nothing was done: {advice}") from error
+
+    def entry(
+        self, verb: Verb, goal: Callable[[Standing], Goal], rigs: Iterable[str], *, strict: bool
+    ) -> Entry:
+        """Return the entry of a command that is about to begin.
+
+        Args:
+            verb: the command.
+            goal: what it is to lead to, from what was wanted before it.
+            rigs: whom it concerns.
+            strict: whether it may not be without a journal.
+
+        Raises:
+            JournalError: it must have one, and that cannot be opened or read.
+        """
+        before = self._before(strict)
+        return Entry(self._journal, Command(verb, goal(before), tuple(rigs), before))
+
+    def resumed(self, goal: Goal, rigs: Iterable[str], before: Standing) -> Entry:
+        """Return the entry of a `resume`, which has found out what was wanted before it."""
+        return Entry(self._journal, Command(Verb.RESUME, goal, tuple(rigs), before))
+
+    def _before(self, strict: bool) -> Standing:
+        try:
+            state = self.state()
+        except JournalError as error:
+            if strict:
+                raise
+            log.warning("%s; going on: `rigctl resume` will not know of this", error)
+            self.close()
+            self._journal = None
+            return Standing()
+        if state.under_way and is_alive(state.under_way):
+            log.warning(
+                "another controller, process %d, is in the middle of `rigctl %s`: what it wants "
+                "gives way to this",
+                state.under_way.pid,
+                state.under_way.verb,
+            )
+        return presumed(state)
+
+
+def is_alive(command: UnderWay) -> bool:
+    """Whether another process is in the middle of a command."""
+    process = ProcessId(command.pid, command.pid_start)
+    return process != ProcessId.current() and process.is_alive()
