@@ -45,8 +45,8 @@ async def _start(services: Any, served: Rigs) -> tuple[float, float]:
     began = time.perf_counter()
     await services.start(REF)
     total = time.perf_counter() - began
-    received = served.receipts()
-    if len(received) != RIGS:
+    received = sorted(served.told()["receipts"])
+    if len(received) < RIGS:
         raise RuntimeError(f"{len(received)} rigs of {RIGS} received START")
     return received[-1] - received[0], total
 

@@ -4,26 +4,34 @@ From: the other benchmarks.  To: the same: addresses, and when START reached eac
 
     python -m benchmarks.rigs ours|iblutil udp|tcp COUNT [--key HEX]
 
-It prints the ports as one JSON line; upon each line on standard input it prints when each rig
-received START last (CLOCK_MONOTONIC, seconds) and how many received it, and forgets that.
+It prints the ports as one JSON line; upon each line on standard input it prints when the datagrams
+of START reached the rigs' computer (the kernel's word, seconds: what a rig's process does next is
+its own affair) and how often each command took effect, and forgets that.
 """
 
 import argparse
 import asyncio
 import contextlib
+import fcntl
 import json
 import logging
+import socket
+import struct
 import subprocess
 import sys
-import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from iblutil.io.net import app
 
+from rigctl.messages import Event, Message
 from rigctl.net import EchoProtocol, Options
-from rigctl.net.verbs import start_message
+
+EVENTS = ("INIT", "START", "END", "CLEANUP")
+_SIOCGSTAMPNS = 0x8907
+"""Linux: when the datagram that was read last had arrived (socket(7))."""
 
 QUIET = logging.getLogger("benchmarks.iblutil")
 QUIET.setLevel(logging.CRITICAL)
@@ -38,12 +46,17 @@ class Rigs:
     process: subprocess.Popen[str]
     uris: list[str]
 
-    def receipts(self) -> list[float]:
-        """Return when START reached the rigs since the last time that this was asked."""
+    def told(self) -> dict[str, Any]:
+        """Return what happened since the last time that this was asked.
+
+        ``receipts``: when START reached the rigs; ``effects``: how often each command ran, by rig
+        and command.
+        """
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        return sorted(json.loads(self.process.stdout.readline()))
+        told: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return told
 
 
 @contextlib.contextmanager
@@ -61,36 +74,73 @@ def rigs(kind: str, scheme: str, count: int, key: bytes | None = None) -> Iterat
             process.stdin.close()
 
 
-async def _ours(scheme: str, key: bytes | None, receipts: list[float]) -> Any:
+class Seen:
+    """What reached the rigs of this process, and what they did."""
+
+    def __init__(self) -> None:
+        self.receipts: list[float] = []
+        self.effects: Counter[str] = Counter()
+
+    def note(self, rig: int, event: str, data: Any, fd: int) -> None:
+        """A command takes effect."""
+        what = data[0].get("exp_ref") if isinstance(data[0], dict) else data[0]
+        self.effects[f"{rig} {event} {what}"] += 1
+        if event == "START":
+            with contextlib.suppress(OSError):  # a stream has no such stamp
+                stamp = fcntl.ioctl(fd, _SIOCGSTAMPNS, bytes(16))
+                seconds, nanoseconds = struct.unpack("qq", stamp)
+                self.receipts.append(seconds + nanoseconds * 1e-9)
+
+    def take(self) -> dict[str, Any]:
+        """Return it and forget it."""
+        told = {"receipts": self.receipts, "effects": dict(self.effects)}
+        self.receipts, self.effects = [], Counter()
+        return told
+
+
+async def _ours(scheme: str, number: int, key: bytes | None, seen: Seen) -> Any:
     options = Options(key=key)
     rig = await EchoProtocol.server(f"{scheme}://127.0.0.1:0", "rig", options=options)
+    fd = _fd(rig._route._transport._transport) if scheme == "udp" else -1  # noqa: SLF001
+    for event in EVENTS:
 
-    def on_start(data: list[Any], addr: Any) -> None:
-        receipts.append(time.monotonic())
-        # In the server role, what is sent while a START is unanswered is its answer.
-        rig.submit(start_message(data[0], None), addr=addr)
+        def answer(data: list[Any], addr: Any, event: str = event) -> None:
+            seen.note(number, event, data, fd)
+            # In the server role, what is sent while a command is unanswered is its answer.
+            rig.submit(Message(Event.parse(event), tuple(data)), addr=addr)
 
-    rig.assign_callback("START", on_start)
+        rig.assign_callback(event, answer)
     return rig
 
 
-async def _theirs(scheme: str, key: bytes | None, receipts: list[float]) -> Any:
+async def _theirs(scheme: str, number: int, key: bytes | None, seen: Seen) -> Any:
     port = _free_port(scheme)
     rig = await app.EchoProtocol.server(f"{scheme}://127.0.0.1:{port}", "rig", log=QUIET)
-    tasks = set()
+    fd = _fd(rig._transport) if scheme == "udp" else -1  # noqa: SLF001
+    tasks: set[Any] = set()
+    for event in EVENTS:
 
-    def on_start(data: list[Any], addr: Any) -> None:
-        receipts.append(time.monotonic())
-        task = asyncio.ensure_future(rig.start(data[0], addr=addr))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        def answer(data: list[Any], addr: Any, event: str = event) -> None:
+            seen.note(number, event, data, fd)
+            message = [int(Event.parse(event)), *data]
+            task = asyncio.ensure_future(_send(rig, message, addr))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
 
-    rig.assign_callback("EXPSTART", on_start)
+        rig.assign_callback(f"EXP{event}", answer)
     return rig
+
+
+async def _send(rig: Any, message: list[Any], addr: Any) -> None:
+    with contextlib.suppress(TimeoutError, RuntimeError, AttributeError):
+        await rig.confirmed_send(message, addr=addr)
+
+
+def _fd(transport: Any) -> int:
+    return int(transport.get_extra_info("socket").fileno())
 
 
 def _free_port(scheme: str) -> int:
-    import socket
 
     with socket.socket(type=socket.SOCK_DGRAM if scheme == "udp" else socket.SOCK_STREAM) as sock:
         sock.bind(("127.0.0.1", 0))
@@ -106,13 +156,12 @@ async def _lines() -> AsyncIterator[bytes]:
 
 
 async def _serve(kind: str, scheme: str, count: int, key: bytes | None) -> None:
-    receipts: list[float] = []
+    seen = Seen()
     make = _ours if kind == "ours" else _theirs
-    found = [await make(scheme, key, receipts) for _ in range(count)]
+    found = [await make(scheme, number, key, seen) for number in range(count)]
     print(json.dumps([rig.port for rig in found]), flush=True)
     async for _ in _lines():
-        print(json.dumps(receipts), flush=True)
-        receipts.clear()
+        print(json.dumps(seen.take()), flush=True)
     for rig in found:
         rig.close()
 
