@@ -4,7 +4,7 @@ Whatever the engine learns to say is to be handled here, and only here.
 """
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Protocol
 
 from rigctl.net.echo import Dialect, Echo
@@ -67,6 +67,3 @@ def carry_out(process: Process, peer: object, outputs: Iterable[Output]) -> None
 
 def instant(time: float) -> Now:
     return Now(time, WALL_S + time)
-
-
-Clock = Callable[[], float]
