@@ -6,8 +6,8 @@ from rigctl.messages import ERROR, Event, Message
 from rigctl.net.codec import encode
 from rigctl.net.echo import Dialect
 from rigctl.net.timing import Timing
-
-from .simulation import Network, Weather
+from rigctl.net.weather import Weather
+from tests.sim.pair import Network
 
 INIT = Message(Event.EXPINIT, ({"exp_ref": "2024-01-01_1_subject"},))
 START = Message(Event.EXPSTART, ("2024-01-01_1_subject", None))
@@ -37,7 +37,7 @@ def test_auto_decides_although_the_first_hellos_are_lost():
     net = Network(weather=Weather(loss=1.0))
     ticket = net.command(INIT, timeout_s=5.0)
     net.run(0.5)
-    net.weather.loss = 0.0
+    net.weather = Weather()
     net.run(2)
     assert net.desk.engine.dialect is Dialect.RIGCTL
     assert net.desk.answers == {ticket: INIT}
@@ -48,7 +48,7 @@ def test_silent_peer_is_reported_once_at_the_deadline_and_the_engine_goes_on():
     ticket = net.command(INIT)
     net.run(5)
     assert net.desk.unconfirmed == [ticket]
-    net.weather.loss = 0.0
+    net.weather = Weather()
     again = net.command(INIT)
     net.run(1)
     assert again in net.desk.answers
@@ -56,7 +56,7 @@ def test_silent_peer_is_reported_once_at_the_deadline_and_the_engine_goes_on():
 
 @pytest.mark.parametrize("seed", range(300))
 def test_numbered_commands_take_effect_once_through_loss_duplication_and_reordering(seed):
-    weather = Weather(loss=0.1 * (seed % 6), duplication=0.3, delay_s=(0.0, 0.05))
+    weather = Weather(loss=0.1 * (seed % 6), duplication=0.3, jitter_s=0.05)
     net = Network(seed, weather, NUMBERED)
     commands = [Message(Event.EXPSTART, (f"ref-{n}", None)) for n in range(8)]
     tickets = [net.command(message, timeout_s=20.0) for message in commands]
@@ -138,7 +138,7 @@ def test_echoes_tell_the_peers_clock_within_the_stated_bound():
     from rigctl.net.offset import OffsetEstimate
     from rigctl.net.outputs import Probed
 
-    net = Network(dialects=NUMBERED, weather=Weather(delay_s=(0.0, 0.03)))
+    net = Network(dialects=NUMBERED, weather=Weather(jitter_s=0.03))
     net.rig.clock_offset_s = 12.5
     estimate = OffsetEstimate()
     original = net._carry_out
@@ -186,7 +186,7 @@ def test_plain_crossing_messages_are_both_confirmed():
 
 
 def test_plain_late_echo_starts_no_storm():
-    net = Network(dialects=PLAIN, weather=Weather(delay_s=(0.8, 0.8)))
+    net = Network(dialects=PLAIN, weather=Weather(delay_s=0.8))
     ticket = net.command(START, within_s=None)
     net.run(30)
     assert net.desk.unconfirmed == [ticket]
@@ -198,7 +198,7 @@ def test_plain_lost_datagram_fails_one_send_and_the_next_gets_through():
     net = Network(dialects=PLAIN, weather=Weather(loss=1.0))
     first = net.command(START)
     net.run(2)
-    net.weather.loss = 0.0
+    net.weather = Weather()
     second = net.command(Message(Event.EXPSTATUS, (0,)))
     net.run(2)
     assert net.desk.unconfirmed == [first]
@@ -217,7 +217,7 @@ def test_plain_retries_are_off_unless_turned_on():
 
 @pytest.mark.parametrize("seed", range(100))
 def test_plain_peers_never_storm_whatever_the_network_does(seed):
-    weather = Weather(loss=0.2, duplication=0.2, delay_s=(0.0, 0.4))
+    weather = Weather(loss=0.2, duplication=0.2, jitter_s=0.4)
     net = Network(seed, weather, PLAIN, Timing(plain_retries=seed % 3))
     for _ in range(5):
         net.command(INIT)

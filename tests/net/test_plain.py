@@ -6,8 +6,8 @@ from rigctl.net.inputs import Answer, Command, Now
 from rigctl.net.outputs import Delivered, Ignored, Transmit, Unconfirmed
 from rigctl.net.plain import PlainDialect
 from rigctl.net.timing import Timing
+from tests.sim.pair import Network
 
-from .simulation import Network
 from .test_echo import PLAIN, START
 
 

@@ -1,8 +1,8 @@
-"""A simulated network with a simulated clock: two echo engines and what lies between them."""
+"""Two echo engines, and a network with the weather of `rigctl.net.weather` between them."""
 
-import heapq
 import itertools
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rigctl.messages import Message
@@ -19,20 +19,20 @@ from rigctl.net.outputs import (
     Unconfirmed,
 )
 from rigctl.net.timing import Timing
+from rigctl.net.weather import Direction, Forecast, Weather
 
+from .timeline import Timeline
 
-@dataclass
-class Weather:
-    loss: float = 0.0
-    duplication: float = 0.0
-    delay_s: tuple[float, float] = (0.001, 0.001)
-    corruption: float = 0.0
+FAIR = Weather(delay_s=0.001)
 
 
 @dataclass
 class End:
     engine: Echo
     name: str
+    way: Direction
+    """Which way what it transmits goes."""
+    poll: Callable[[], None] = field(default=lambda: None)
     clock_offset_s: float = 0.0
     delivered: list[Message] = field(default_factory=list)
     confirmed: list[int] = field(default_factory=list)
@@ -41,6 +41,9 @@ class End:
     answers: dict[int, Message] = field(default_factory=dict)
     sent: int = 0
 
+    def next_wakeup(self) -> float:
+        return self.engine.next_wakeup()
+
 
 class Network:
     """Carries what two engines transmit; the rig answers every command with its own arguments."""
@@ -48,27 +51,39 @@ class Network:
     def __init__(
         self,
         seed: int = 0,
-        weather: Weather | None = None,
+        weather: Weather = FAIR,
         dialects: tuple[Dialect, Dialect] = (Dialect.AUTO, Dialect.AUTO),
         timing: Timing | None = None,
         streams: bool = False,
     ) -> None:
-        self.random = random.Random(seed)
-        self.weather = weather or Weather()
-        self.time = 1000.0
+        self.forecast = Forecast(weather, seed)
         self.answer_after_s = 0.002
-        self._order = itertools.count()
         self._tickets = itertools.count(1)
-        self._events: list[tuple[float, int, str, End, object]] = []
+        self._timeline = Timeline(lambda: (self.desk, self.rig))
 
-        def end(name: str, dialect: Dialect, asks: bool) -> End:
+        def end(name: str, dialect: Dialect, way: Direction) -> End:
             context = Context(
                 Identity(f"{name}-{seed}"), timing or Timing(), dice=random.Random(seed)
             )
-            return End(Echo(context, dialect, asks=asks, streams=streams), name)
+            asks = way is Direction.TO_RIG
+            made = End(Echo(context, dialect, asks=asks, streams=streams), name, way)
+            made.poll = lambda: self._carry_out(made, made.engine.poll(self.now(made)))
+            return made
 
-        self.desk = end("desk", dialects[0], True)
-        self.rig = end("rig", dialects[1], False)
+        self.desk = end("desk", dialects[0], Direction.TO_RIG)
+        self.rig = end("rig", dialects[1], Direction.FROM_RIG)
+
+    @property
+    def time(self) -> float:
+        return self._timeline.time
+
+    @property
+    def weather(self) -> Weather:
+        return self.forecast.weather
+
+    @weather.setter
+    def weather(self, weather: Weather) -> None:
+        self.forecast.weather = weather
 
     def now(self, end: End) -> Now:
         return Now(self.time, 1.7e9 + self.time + end.clock_offset_s)
@@ -86,28 +101,11 @@ class Network:
 
     def run(self, seconds: float) -> None:
         """Let simulated time pass."""
-        until = self.time + seconds
-        while True:
-            timers = {e.name: max(e.engine.next_wakeup(), self.time) for e in (self.desk, self.rig)}
-            next_event = self._events[0][0] if self._events else float("inf")
-            self.time = min(until, next_event, *timers.values())
-            if self.time >= until:
-                return
-            if next_event <= self.time:
-                _, _, kind, end, what = heapq.heappop(self._events)
-                self._happen(kind, end, what)
-            for end in (self.desk, self.rig):
-                if timers[end.name] <= self.time:
-                    self._carry_out(end, end.engine.poll(self.now(end)))
+        self._timeline.run(seconds)
 
-    def _happen(self, kind: str, end: End, what: object) -> None:
-        if kind == "arrive":
-            assert isinstance(what, bytes)
-            self._carry_out(end, end.engine.receive(self.now(end), what))
-        else:
-            assert isinstance(what, Delivered)
-            answer = Answer(next(self._tickets), what.message, what.id, 30.0)
-            self._carry_out(end, end.engine.answer(self.now(end), answer))
+    def _answer(self, end: End, delivered: Delivered) -> None:
+        answer = Answer(next(self._tickets), delivered.message, delivered.id, 30.0)
+        self._carry_out(end, end.engine.answer(self.now(end), answer))
 
     def _carry_out(self, end: End, outputs: list[Output]) -> None:
         for output in outputs:
@@ -117,7 +115,7 @@ class Network:
                 case Delivered(message):
                     end.delivered.append(message)
                     if end is self.rig and message.event:
-                        self._at(self.time + self.answer_after_s, "answer", end, output)
+                        self._timeline.after(self.answer_after_s, self._answering(end, output))
                 case Confirmed(ticket):
                     end.confirmed.append(ticket)
                 case Unconfirmed(ticket):
@@ -127,17 +125,13 @@ class Network:
                 case Answered(ticket, message):
                     end.answers[ticket] = message
 
+    def _answering(self, end: End, delivered: Delivered) -> Callable[[], None]:
+        return lambda: self._answer(end, delivered)
+
     def _transmit(self, end: End, data: bytes) -> None:
         end.sent += 1
         other = self.rig if end is self.desk else self.desk
-        if self.random.random() < self.weather.corruption:
-            at = self.random.randrange(len(data))
-            data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-        copies = 2 if self.random.random() < self.weather.duplication else 1
-        for _ in range(copies):
-            if self.random.random() >= self.weather.loss:
-                delay = self.random.uniform(*self.weather.delay_s)
-                self._at(self.time + delay, "arrive", other, data)
-
-    def _at(self, when: float, kind: str, end: End, what: object) -> None:
-        heapq.heappush(self._events, (when, next(self._order), kind, end, what))
+        fate = self.forecast.packet(self.time, end.way)
+        arriving = fate.arriving(data)
+        for delay_s in fate.delays_s:
+            self._timeline.after(delay_s, lambda: self.inject(other, arriving))

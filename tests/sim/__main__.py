@@ -1,0 +1,19 @@
+"""``python -m tests.sim SEED [desk] [rig]``: one run of the simulation, told packet by packet."""
+
+import sys
+
+from .invariants import broken
+from .plans import plan_of
+from .world import World
+
+
+def main(seed: str, *kills: str) -> int:
+    plan = plan_of(int(seed), kills=kills)
+    world = World(plan)
+    world.live()
+    problems = broken(world)
+    sys.stdout.writelines(f"{line}\n" for line in (plan, *world.notes, *problems))
+    return len(problems)
+
+
+sys.exit(main(*sys.argv[1:]))
