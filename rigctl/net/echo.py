@@ -11,7 +11,7 @@ Once a peer has shown that it knows ids it is never spoken to without them again
 is one dialect only, and nothing that does not bear the seal is parsed, answered or fallen back to.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rigctl.errors import ProtocolError
@@ -225,7 +225,12 @@ class Echo:
     def _release(self, now: Now) -> list[Output]:
         waiting, self._waiting = self._waiting, []
         self._greeting.end()
-        return [out for w in waiting for out in self._send(now, w.command)]
+        outputs: list[Output] = []
+        for one in waiting:
+            # The time that the hello took is not given once more.
+            left_s = max(one.deadline - now.monotonic, 0.0)
+            outputs += self._send(now, replace(one.command, timeout_s=left_s))
+        return outputs
 
     def _receive_plain(self, now: Now, data: bytes, wire: Wire) -> list[Output]:
         if self._seal:

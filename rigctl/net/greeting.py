@@ -51,7 +51,7 @@ class Greeting:
         self.count += 1
         timing = self._context.timing
         if self._repeats:
-            pause_s = timing.first_repeat_s * 2.0 ** min(self.count - 1, 3)
+            pause_s = timing.first_repeat_s * 2.0 ** min(self.count - 1, 1)
             self.due_at = now.monotonic + min(pause_s, timing.most_repeat_s)
         return [Transmit(self._hello())]
 

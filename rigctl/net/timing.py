@@ -5,6 +5,9 @@ From: configuration.  To: `net.plain`, `net.numbered`.
 
 from dataclasses import dataclass
 
+BRISK = 8
+"""How many attempts are made in quick succession."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -23,10 +26,14 @@ class Timing:
     """How long an echo may come late."""
     bounce_s: float = 1.0
     """Within what time bytes that come again may be an echo that bounces."""
-    first_repeat_s: float = 0.2
+    first_repeat_s: float = 0.1
     """When an unconfirmed message is sent again, before a round trip has been measured."""
     least_repeat_s: float = 0.02
+    brisk_repeat_s: float = 0.25
+    """What the pauses grow to while `BRISK` attempts last: a bad network is got through within an
+    echo's time."""
     most_repeat_s: float = 1.0
+    """What they grow to after that: nobody may be there."""
     ask_again_s: float = 1.0
     """When a confirmed command that has no answer yet is sent once more: its answer, or the rig
     that had it, may be gone; then later and later."""
@@ -58,4 +65,5 @@ class RoundTrip:
         first = timing.first_repeat_s
         if self._mean_s is not None:
             first = max(self._mean_s + 4 * self._deviation_s, timing.least_repeat_s)
-        return min(first * 2.0 ** (attempts - 1), timing.most_repeat_s)
+        most_s = timing.brisk_repeat_s if attempts <= BRISK else timing.most_repeat_s
+        return min(first * 2.0 ** min(attempts - 1, 20), max(most_s, first))

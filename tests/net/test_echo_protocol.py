@@ -179,8 +179,8 @@ async def test_a_silent_peer_is_a_timeout_and_closes_nothing():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         async with await EchoProtocol.client(f"udp://127.0.0.1:{silent.getsockname()[1]}") as c:
-            with pytest.raises(NoEcho, match="1 attempt"):
-                await c.confirmed_send([1, None], timeout=0.2)
+            with pytest.raises(NoEcho, match="attempts"):
+                await c.confirmed_send([1, None], timeout=0.3)
             with pytest.raises(TimeoutError):
                 await c.confirmed_send("[1, null]", timeout=0.1)
             assert c.is_connected

@@ -1,4 +1,4 @@
-"""``python -m tests.sim SEED [desk] [rig]``: one run of the simulation, told packet by packet."""
+"""``python -m tests.sim SEED [desk] [rig] [key]``: one simulated run, told by the packet."""
 
 import sys
 
@@ -7,8 +7,8 @@ from .plans import plan_of
 from .world import World
 
 
-def main(seed: str, *kills: str) -> int:
-    plan = plan_of(int(seed), kills=kills)
+def main(seed: str, *hazards: str) -> int:
+    plan = plan_of(int(seed), *hazards)
     world = World(plan)
     world.live()
     problems = broken(world)

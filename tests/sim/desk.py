@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING
 
 from rigctl.messages import ERROR, Event, Message
 from rigctl.net.inputs import Command
-from rigctl.net.outputs import Answered, Confirmed, Delivered, Mangled, Output, Unconfirmed
+from rigctl.net.numbered import UNKNOWN_OUTCOME
+from rigctl.net.outputs import (
+    Answered,
+    Confirmed,
+    Delivered,
+    Mangled,
+    MessageId,
+    Output,
+    Unconfirmed,
+)
 
-from .engines import UNKNOWN, carry_out, instant, new_context, new_engine
+from .engines import carry_out, instant, new_context, new_engine
 
 if TYPE_CHECKING:
     from rigctl.net.echo import Echo
@@ -51,7 +60,7 @@ class Desk:
         self.calls: dict[int, Call] = {}
         self._tickets = itertools.count(1)
         self.engines: dict[str, Echo] = {
-            rig: new_engine(new_context(f"{self.name}-{rig}", world.plan.seed), asks=True)
+            rig: new_engine(new_context(f"{self.name}-{rig}", world.plan), asks=True)
             for rig in world.plan.rigs
         }
 
@@ -93,6 +102,12 @@ class Desk:
     def deliver(self, peer: object, delivered: Delivered) -> None:
         """Every answer is delivered to callbacks, too: nobody listens here."""
 
+    def remember(self, id: MessageId, answer: bytes | None) -> None:
+        """A desk is told nothing that it would have to remember."""
+
+    def reject(self) -> None:
+        self.world.rejected += 1
+
     def settle(self, ticket: int, output: Output) -> None:
         """Take what the engine says of a command, as a caller's ticket does."""
         call = self.calls[ticket]
@@ -126,7 +141,7 @@ class Desk:
 def _outcome_of(message: Message, tag: str) -> str:
     if message.event is ERROR:
         text = str(message.args[0])
-        if text.startswith(UNKNOWN):
+        if text.startswith(UNKNOWN_OUTCOME):
             return "unknown"
         return "error" if text.endswith(tag) else f"another's error: {text}"
     return "result" if message.args[0] == tag else f"another's result: {message.args}"

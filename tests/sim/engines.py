@@ -3,27 +3,34 @@
 Whatever the engine learns to say is to be handled here, and only here.
 """
 
+import itertools
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from rigctl.net.context import Context, Identity
 from rigctl.net.echo import Dialect, Echo
 from rigctl.net.inputs import Now
-from rigctl.net.numbered import Context, Identity
+from rigctl.net.memory import Memory
 from rigctl.net.outputs import (
     Answered,
+    Begun,
     Confirmed,
     Delivered,
     Mangled,
+    MessageId,
     Output,
+    Rejected,
+    Stored,
     Transmit,
     Unconfirmed,
 )
+from rigctl.net.seal import Seal
+
+from .plans import Plan
 
 WALL_S = 1.7e9
-
-UNKNOWN = "Unknown"
-"""How the error begins that says that nobody knows what came of a command."""
+NOTHING: Mapping[MessageId, bytes | None] = {}
 
 
 class Killed(Exception):
@@ -42,10 +49,27 @@ class Process(Protocol):
 
     def settle(self, ticket: int, output: Output) -> None: ...
 
+    def remember(self, id: MessageId, answer: bytes | None) -> None:
+        """Write to the disk that a command is begun, or its answer."""
 
-def new_context(epoch: str, seed: int) -> Context:
-    """What the engines of one process share."""
-    return Context(Identity(epoch), dice=random.Random(seed))
+    def reject(self) -> None:
+        """Bytes came that nobody who may speak here has sent so."""
+
+
+def new_context(
+    epoch: str, plan: Plan, disk: Mapping[MessageId, bytes | None] = NOTHING
+) -> Context:
+    """Return what the engines of one process share; `disk`: what those before it remembered."""
+    memory = Memory()
+    memory.restore(disk.items())
+    sessions = (f"{epoch}-session-{number}" for number in itertools.count())
+    return Context(
+        Identity(epoch),
+        memory=memory,
+        seal=Seal(plan.key) if plan.key else None,
+        dice=random.Random(plan.seed),
+        new_session=sessions.__next__,
+    )
 
 
 def new_engine(context: Context, *, asks: bool) -> Echo:
@@ -59,6 +83,12 @@ def carry_out(process: Process, peer: object, outputs: Iterable[Output]) -> None
         match output:
             case Transmit(data):
                 process.transmit(peer, data)
+            case Begun(id):
+                process.remember(id, None)
+            case Stored(id, answer):
+                process.remember(id, answer)
+            case Rejected():
+                process.reject()
             case Delivered():
                 process.deliver(peer, output)
             case Confirmed(ticket) | Unconfirmed(ticket) | Mangled(ticket) | Answered(ticket):

@@ -8,9 +8,9 @@ from typing import Any
 from .desk import Call
 from .world import World
 
-PACKETS_PER_COMMAND = 100
-"""A command is sent at most once a second (after the first few) until its echo comes, for 30 s
-here, and so is its answer; each arrival is echoed once, and so is its double.  Seldom more than 40,
+PACKETS_PER_COMMAND = 120
+"""A command is sent at most once a second (after the first eight) until its echo comes, for 30 s
+here, and so is its answer; each arrival is echoed once, and so is its double.  Seldom more than 50,
 even of those that nobody answers."""
 
 _KEPT_PER_ENGINE = {"_latest": 8, "_heap": 64}

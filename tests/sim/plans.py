@@ -1,7 +1,7 @@
 """What happens in one simulated run: settled by its seed, before it begins."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rigctl.net.weather import Weather, Window
 
@@ -31,6 +31,8 @@ class Plan:
     orders: tuple[Order, ...]
     kills: dict[str, frozenset[int]] = field(default_factory=dict)
     """Before which of its steps a process (``desk``, or a rig's name) is killed."""
+    key: bytes | None = None
+    """What all share, if anything; with it, the network may damage what it carries, too."""
 
     @property
     def is_calm(self) -> bool:
@@ -39,12 +41,13 @@ class Plan:
         return mild and not any(self.kills.values())
 
 
-def plan_of(seed: int, *, kills: tuple[str, ...] = ()) -> Plan:
+def plan_of(seed: int, *hazards: str) -> Plan:
     """Return the plan of a seed.
 
     Args:
         seed: settles all of it.
-        kills: whose processes may be killed: ``desk``, ``rig``, both or none.
+        hazards: ``desk``, ``rig``: these processes may be killed; ``key``: all share a key, and
+            bits may be flipped under way.
     """
     dice = random.Random(seed)
     rigs = tuple(f"rig{n}" for n in range(dice.randint(1, 3)))
@@ -58,9 +61,13 @@ def plan_of(seed: int, *, kills: tuple[str, ...] = ()) -> Plan:
         partitions=_partitions(dice),
     )
     orders = tuple(_order(dice, rig, n) for rig in rigs for n in range(dice.randint(1, 5)))
-    doomed = [*(("desk",) if "desk" in kills else ()), *(rigs if "rig" in kills else ())]
+    doomed = [*(("desk",) if "desk" in hazards else ()), *(rigs if "rig" in hazards else ())]
     steps = {name: dice.sample(range(1, _LAST_STEP), dice.randint(0, 3)) for name in doomed}
-    return Plan(seed, weather, rigs, orders, {n: frozenset(s) for n, s in steps.items()})
+    kills = {name: frozenset(some) for name, some in steps.items()}
+    if "key" not in hazards:
+        return Plan(seed, weather, rigs, orders, kills)
+    damaging = replace(weather, corruption=dice.choice((0.0, 0.02, 0.1)))
+    return Plan(seed, damaging, rigs, orders, kills, key=dice.randbytes(32))
 
 
 def _partitions(dice: random.Random) -> tuple[Window, ...]:

@@ -45,7 +45,7 @@ class Rig:
         self.world = world
         self.name = name
         self.disk = disk
-        self.context = new_context(f"{name}-{life}", world.plan.seed)
+        self.context = new_context(f"{name}-{life}", world.plan, disk.commands)
         self.engines: dict[str, Echo] = {}
         self._tickets = itertools.count(1)
         self._alive = True
@@ -85,6 +85,12 @@ class Rig:
         self.disk.effects[tag] += 1
         self.world.note(f"{self.name}: does {tag}")
         self.world.after(self.world.work_s(), lambda: self._answer(peer, delivered))
+
+    def remember(self, id: MessageId, answer: bytes | None) -> None:
+        self.disk.commands[id] = answer
+
+    def reject(self) -> None:
+        self.world.rejected += 1
 
     def settle(self, ticket: int, output: Output) -> None:
         """Nobody waits for an answer's echo."""

@@ -8,11 +8,12 @@ from rigctl.net.weather import Direction, Fate
 
 from .invariants import broken
 from .plans import plan_of
+from .rig import Rig
 from .world import World
 
 
-def lived(seed, *kills):
-    world = World(plan_of(seed, kills=kills))
+def lived(seed, *hazards):
+    world = World(plan_of(seed, *hazards))
     world.live()
     return world
 
@@ -38,7 +39,7 @@ def test_a_seed_repeats_itself_packet_by_packet(seed):
 def test_much_happens():
     worlds = [lived(seed, "desk", "rig") for seed in range(60)]
     outcomes = Counter(call.outcome for world in worlds for call in world.calls)
-    assert outcomes.keys() >= {"result", "error", "no echo", "lost"}
+    assert outcomes.keys() >= {"result", "error", "no echo", "lost", "unknown"}
     assert outcomes["result"] > outcomes.total() / 4
     deaths = sum((world.deaths for world in worlds), Counter())
     assert deaths["desk"] > 20
@@ -49,6 +50,16 @@ def test_a_second_effect_is_seen(world):
     call = answered(world)
     world.disks[call.rig].effects[call.tag] += 1
     assert broken(world) == [f"{call.tag!r} was done 2 times"]
+
+
+def test_a_rig_that_remembers_nothing_is_seen(monkeypatch):
+    monkeypatch.setattr(Rig, "remember", lambda *_: None)
+    problems = [problem for seed in range(60) for problem in broken(lived(seed, "rig"))]
+    assert any("was done 2 times" in problem for problem in problems)
+
+
+def test_what_is_damaged_under_way_is_rejected_where_there_is_a_key():
+    assert sum(lived(seed, "key").rejected for seed in range(20)) > 20
 
 
 def test_an_answer_without_an_effect_is_seen(world):

@@ -27,6 +27,7 @@ class World:
         self.calls: list[Call] = []
         self.sent: Counter[str] = Counter()
         """How many packets each side has transmitted."""
+        self.rejected = 0
         self.deaths: Counter[str] = Counter()
         self.disks = {rig: Disk() for rig in plan.rigs}
         self._timeline = Timeline(self._machines)
