@@ -80,6 +80,33 @@ def client_context(files: TlsFiles | None = None) -> ssl.SSLContext:
     return context
 
 
+def own_context(server: ssl.SSLContext, files: TlsFiles | None) -> ssl.SSLContext | None:
+    """Return the context by which a rig asks itself; None if it would not let itself in.
+
+    It would not where it wants certificates of clients and its own is for servers only.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # we know who we are
+    if files:
+        _load(context, files)
+    return context if _agree(context, server) else None
+
+
+def _agree(client: ssl.SSLContext, server: ssl.SSLContext) -> bool:
+    """Have two ends shake hands in memory; return whether they can."""
+    forth, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [client.wrap_bio(back, forth), server.wrap_bio(forth, back, server_side=True)]
+    for end in ends * 3:  # no handshake has more flights
+        try:
+            end.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        except ssl.SSLError:
+            return False
+    return True
+
+
 def server_name(host: str) -> str:
     """Return the name that a host's certificate must have: without zone and final dot."""
     return host.partition("%")[0].removesuffix(".")

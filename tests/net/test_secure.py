@@ -10,7 +10,7 @@ from rigctl.config.tls import TlsFiles
 from rigctl.errors import ConfigError, Unreachable
 from rigctl.messages import Event, Message
 from rigctl.net import EchoProtocol, Options, doorway
-from rigctl.net.secure import client_context, server_context, server_name
+from rigctl.net.secure import client_context, own_context, server_context, server_name
 from tests.certificates import Authority
 
 INIT = Message(Event.EXPINIT, (None,))
@@ -261,3 +261,32 @@ def test_a_key_with_a_password_is_refused_and_nobody_asked(rig, tmp_path):
 def test_the_name_that_a_certificate_must_have():
     assert server_name("rig.lab.") == "rig.lab"
     assert server_name("fe80::1%eth0") == "fe80::1"
+
+
+def server_only(authority: Authority, folder) -> TlsFiles:
+    """Return a certificate that may serve and not be a client's."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    made = authority.sign(HOST)
+    old = x509.load_pem_x509_certificate(made.cert.read_bytes())
+    new = (
+        x509.CertificateBuilder(old.issuer, old.subject, old.public_key(), old.serial_number + 1)
+        .not_valid_before(old.not_valid_before_utc)
+        .not_valid_after(old.not_valid_after_utc)
+    )
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+    signer = serialization.load_pem_private_key(authority.ca.private_key_pem.bytes(), None)
+    signed = new.add_extension(usage, critical=False).sign(signer, hashes.SHA256())
+    cert = folder / "server-only.pem"
+    cert.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    return TlsFiles(cert, made.key)
+
+
+def test_a_rig_knows_whether_it_would_let_itself_in(lab, rig, tmp_path):
+    only = server_only(lab, tmp_path)
+    assert own_context(server_context(rig), rig)
+    assert own_context(server_context(lab.trusting(rig)), lab.trusting(rig))
+    assert own_context(server_context(only), only)
+    assert own_context(server_context(lab.trusting(only)), lab.trusting(only)) is None
