@@ -209,6 +209,7 @@ async def test_who_never_ends_the_handshake_is_sent_away(lab, rig, monkeypatch, 
 
 async def test_many_who_never_end_the_handshake_lock_nobody_out(lab, rig, monkeypatch):
     monkeypatch.setattr(doorway, "MAX_HANDSHAKES", 8)
+    monkeypatch.setattr(doorway, "HANDSHAKE_S", 60.0)
     async with serving(rig) as server, contextlib.AsyncExitStack() as stack:
         silent = []
         for _ in range(20):
@@ -220,6 +221,22 @@ async def test_many_who_never_end_the_handshake_lock_nobody_out(lab, rig, monkey
             for reader in silent[:12]:
                 assert await reader.read() == b"", "the oldest make room"
         assert len(server._route._transport._doorway._handshakes) <= 8
+
+
+async def test_a_handshake_that_is_called_off_before_it_began_leaves_no_connection(rig):
+    way = doorway.Doorway(server_context(rig), asyncio.Protocol)
+
+    class Closing(asyncio.Protocol):
+        def connection_made(self, transport):
+            way.knocked(transport)
+            way.close()
+
+    async with await asyncio.get_running_loop().create_server(Closing, HOST, 0) as server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        async with asyncio.timeout(10):
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        writer.close()
 
 
 async def test_a_server_without_a_certificate_is_refused():
