@@ -14,7 +14,7 @@ from rigctl.errors import ConfigError
 SHUTDOWN_S = 2.0
 """How long a peer may take to agree to the end of a connection."""
 
-SENT_AWAY = (
+_SENT_AWAY = (
     "took the connection and closed it unheard: it may want a certificate of ours (tls.cert and "
     "tls.key); the log of its daemon says why"
 )
@@ -120,6 +120,12 @@ def why_not(error: BaseException | None) -> str:
     if isinstance(error, ssl.SSLError):
         return _REASONS.get(error.reason or "", f"TLS fails: {error.reason or error}")
     return _WENT if isinstance(error, ConnectionResetError | ConnectionAbortedError) else ""
+
+
+def why_lost(error: BaseException | None) -> str:
+    """Return why a peer ended a connection, after the handshake and before a word."""
+    # It may come as a reset, where what we had sent by then was not read.
+    return why_not(error) if isinstance(error, ssl.SSLError) else _SENT_AWAY
 
 
 def _load(context: ssl.SSLContext, files: TlsFiles) -> None:

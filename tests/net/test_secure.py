@@ -10,7 +10,13 @@ from rigctl.config.tls import TlsFiles
 from rigctl.errors import ConfigError, Unreachable
 from rigctl.messages import Event, Message
 from rigctl.net import EchoProtocol, Options, doorway
-from rigctl.net.secure import client_context, own_context, server_context, server_name
+from rigctl.net.secure import (
+    client_context,
+    own_context,
+    server_context,
+    server_name,
+    why_lost,
+)
 from tests.certificates import Authority
 
 INIT = Message(Event.EXPINIT, (None,))
@@ -273,6 +279,11 @@ def test_a_key_with_a_password_is_refused_and_nobody_asked(rig, tmp_path):
     )
     with pytest.raises(ConfigError, match=f"{locked} no key without a password"):
         server_context(TlsFiles(rig.cert, locked))
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError(104, "reset"), BrokenPipeError()])
+def test_however_a_rig_sends_a_client_away_its_log_is_named(error):
+    assert "may want a certificate of ours" in why_lost(error)
 
 
 def test_the_name_that_a_certificate_must_have():
