@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -18,19 +19,22 @@ from rigctl.daemon.loader import load_service
 from rigctl.daemon.notify import notify, watchdog_interval_s
 from rigctl.daemon.recovery import find_left, recover_left
 from rigctl.daemon.rig import Rig
+from rigctl.daemon.selfcheck import SelfCheck, feed_watchdog
 from rigctl.daemon.talk import Talk
 from rigctl.daemon.timekeeping import follow_host_clock
 from rigctl.daemon.wall import WallWatch
 from rigctl.devices.checks import check_sources
-from rigctl.errors import ConfigError
+from rigctl.errors import ConfigError, Refused
 from rigctl.net import Communicator, Options
-from rigctl.net.secure import server_context
+from rigctl.net.echo import Dialect
+from rigctl.net.secure import own_context, server_context
 from rigctl.net.station import Station
 from rigctl.streams import sweep
 
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
+_LATE_S = 10.0
 _PORT_TRIES = 20
 
 
@@ -55,6 +59,8 @@ class Daemon:
         self._left: list[Path] = []
         self._stopping = asyncio.Event()
         self._why = "the daemon was stopped"
+        self._looked_s = time.monotonic()
+        self._fault = ""
 
     async def run(self, listening: Callable[[Address], None]) -> None:
         """Serve until SIGTERM or SIGINT, then stop recordings cleanly.
@@ -85,6 +91,7 @@ class Daemon:
             parts |= {
                 "tick": self._tick(),
                 "host clock": follow_host_clock(self._rig.kept_by),
+                "watchdog": self._feed_watchdog(servers),
                 "tell systemd": self._tell_systemd(),
                 "recover": recover_left(self._left, self._rig.note),
             }
@@ -170,17 +177,36 @@ class Daemon:
                 loop.remove_signal_handler(number)
 
     async def _tick(self) -> None:
-        """Look after the streams' figures, and feed the watchdog while that works."""
-        interval_s = watchdog_interval_s()
-        fed_s = 0.0
+        """Look after the streams' figures."""
         while True:
-            now_s = time.monotonic()
+            self._looked_s = time.monotonic()
             self._wall.look()
-            await self._rig.look(now_s)
-            if interval_s and now_s - fed_s >= interval_s:
-                notify(WATCHDOG=1)
-                fed_s = now_s
-            await asyncio.sleep(min(_TICK_S, interval_s or _TICK_S))
+            await self._rig.look(self._looked_s)
+            await asyncio.sleep(_TICK_S)
+
+    async def _feed_watchdog(self, servers: list[Communicator]) -> None:
+        """Feed the watchdog, if there is one, while our own functions work."""
+        if interval_s := watchdog_interval_s():
+            checks = {"the turn of commands": self._rig.check_turn, "the look": self._check_look}
+            options = Options(dialect=Dialect.RIGCTL, key=self._config.key, tls=self._own_tls())
+            asked = [] if self._tls and not options.tls else [one.address for one in servers]
+            await feed_watchdog(SelfCheck(asked, options, checks), interval_s, self._tell_fault)
+
+    def _own_tls(self) -> ssl.SSLContext | None:
+        """Return how we ask ourselves over TLS; None if we listen on none, or cannot."""
+        assert self._tls is None or self._config.tls
+        context = own_context(self._tls, self._config.tls) if self._tls else None
+        if self._tls and not context:
+            log.warning("our certificate is none for clients: the watchdog asks no question by TLS")
+        return context
+
+    async def _check_look(self) -> None:
+        if (late_s := time.monotonic() - self._looked_s) > _LATE_S:
+            raise Refused(f"the last one began {late_s:.0f} s ago and has not ended")
+
+    def _tell_fault(self, fault: str) -> None:
+        self._fault = f"self-check failed: {fault}" if fault else ""
+        self._rig.changed.set()
 
     async def _tell_systemd(self) -> None:
         """Keep systemd's STATUS line true."""
@@ -188,7 +214,7 @@ class Daemon:
         while True:
             await self._rig.changed.wait()
             self._rig.changed.clear()
-            line = self._rig.report().one_line()
+            line = "; ".join(filter(None, (self._fault, self._rig.report().one_line())))
             if line != told:
                 notify(STATUS=line)
                 told = line

@@ -25,6 +25,9 @@ from rigctl.reports import Condition, HostClock, RigReport
 
 log = logging.getLogger(__name__)
 
+ENDING_S = 200.0
+"""What opening and closing devices and files takes at the most, beside the hooks of the service."""
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -90,7 +93,7 @@ class Rig:
         place = self._turns.place()
         if command.event is INTERRUPT:
             place = self.interrupt()
-        async with self._turns.turn(place, command.event.label):
+        async with self._turns.turn(place, command.event.label, command.within_s):
             return await self._execute(command, place)
 
     def interrupt(self) -> int:
@@ -136,6 +139,16 @@ class Rig:
             stream.tick(now_s)
         self.report()
         await self._recording.save_episodes()
+
+    async def check_turn(self) -> None:
+        """Check that no command holds up all others.
+
+        Raises:
+            Refused: one does, for longer than its hooks and the sealing of a session can take.
+        """
+        most_s = 2 * self.config.hook_timeout_s + ENDING_S
+        if (overdue_s := self._turns.overdue_s) > most_s:
+            raise Refused(f"a command is {overdue_s:.0f} s late, and others wait for their turn")
 
     async def shut_down(self, reason: str) -> None:
         """Stop and seal what runs, release all; for the end of the daemon."""

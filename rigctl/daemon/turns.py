@@ -5,6 +5,7 @@ From: `daemon.rig`.  To: the same.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 
 from rigctl.errors import Refused
@@ -21,6 +22,12 @@ class Turns:
         self._lock = asyncio.Lock()
         self._interrupts = 0
         self._closed = False
+        self._due_s = float("inf")
+
+    @property
+    def overdue_s(self) -> float:
+        """For how long whoever has the turn has it beyond the time in which it was to answer."""
+        return max(time.monotonic() - self._due_s, 0.0)
 
     def place(self) -> int:
         """Take a place."""
@@ -36,8 +43,15 @@ class Turns:
         self._closed = True
 
     @contextlib.asynccontextmanager
-    async def turn(self, place: int, label: str) -> AsyncIterator[None]:
+    async def turn(
+        self, place: int, label: str, within_s: float | None = None
+    ) -> AsyncIterator[None]:
         """Wait for one's turn and have it.
+
+        Args:
+            place: as taken.
+            label: whose turn it is, for people.
+            within_s: in what time its sender waits for the answer, where that is known.
 
         Raises:
             Refused: an interrupt came meanwhile, or the daemon is being stopped.
@@ -46,7 +60,11 @@ class Turns:
             if self._closed:
                 raise Refused("the daemon is being stopped")
             self.check(place, label)
-            yield
+            self._due_s = time.monotonic() + (within_s or 0.0)
+            try:
+                yield
+            finally:
+                self._due_s = float("inf")
 
     def check(self, place: int, label: str) -> None:
         """Raise if a place is void.

@@ -243,7 +243,7 @@ class Route:
 
     def _why_lost(self, error: Exception | None) -> str:
         if self._is_secure and not self._heard:
-            return secure.why_not(error) or secure.SENT_AWAY
+            return secure.why_lost(error)
         return "closed the connection; the log of its daemon may say why"
 
     async def _reopen(self, timeout_s: float) -> None:

@@ -14,7 +14,7 @@ from rigctl.errors import ConfigError
 SHUTDOWN_S = 2.0
 """How long a peer may take to agree to the end of a connection."""
 
-SENT_AWAY = (
+_SENT_AWAY = (
     "took the connection and closed it unheard: it may want a certificate of ours (tls.cert and "
     "tls.key); the log of its daemon says why"
 )
@@ -80,6 +80,33 @@ def client_context(files: TlsFiles | None = None) -> ssl.SSLContext:
     return context
 
 
+def own_context(server: ssl.SSLContext, files: TlsFiles | None) -> ssl.SSLContext | None:
+    """Return the context by which a rig asks itself; None if it would not let itself in.
+
+    It would not where it wants certificates of clients and its own is for servers only.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # we know who we are
+    if files:
+        _load(context, files)
+    return context if _agree(context, server) else None
+
+
+def _agree(client: ssl.SSLContext, server: ssl.SSLContext) -> bool:
+    """Have two ends shake hands in memory; return whether they can."""
+    forth, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [client.wrap_bio(back, forth), server.wrap_bio(forth, back, server_side=True)]
+    for end in ends * 3:  # no handshake has more flights
+        try:
+            end.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        except ssl.SSLError:
+            return False
+    return True
+
+
 def server_name(host: str) -> str:
     """Return the name that a host's certificate must have: without zone and final dot."""
     return host.partition("%")[0].removesuffix(".")
@@ -93,6 +120,12 @@ def why_not(error: BaseException | None) -> str:
     if isinstance(error, ssl.SSLError):
         return _REASONS.get(error.reason or "", f"TLS fails: {error.reason or error}")
     return _WENT if isinstance(error, ConnectionResetError | ConnectionAbortedError) else ""
+
+
+def why_lost(error: BaseException | None) -> str:
+    """Return why a peer ended a connection, after the handshake and before a word."""
+    # It may come as a reset, where what we had sent by then was not read.
+    return why_not(error) if isinstance(error, ssl.SSLError) else _SENT_AWAY
 
 
 def _load(context: ssl.SSLContext, files: TlsFiles) -> None:

@@ -10,7 +10,13 @@ from rigctl.config.tls import TlsFiles
 from rigctl.errors import ConfigError, Unreachable
 from rigctl.messages import Event, Message
 from rigctl.net import EchoProtocol, Options, doorway
-from rigctl.net.secure import client_context, server_context, server_name
+from rigctl.net.secure import (
+    client_context,
+    own_context,
+    server_context,
+    server_name,
+    why_lost,
+)
 from tests.certificates import Authority
 
 INIT = Message(Event.EXPINIT, (None,))
@@ -209,6 +215,7 @@ async def test_who_never_ends_the_handshake_is_sent_away(lab, rig, monkeypatch, 
 
 async def test_many_who_never_end_the_handshake_lock_nobody_out(lab, rig, monkeypatch):
     monkeypatch.setattr(doorway, "MAX_HANDSHAKES", 8)
+    monkeypatch.setattr(doorway, "HANDSHAKE_S", 60.0)
     async with serving(rig) as server, contextlib.AsyncExitStack() as stack:
         silent = []
         for _ in range(20):
@@ -220,6 +227,22 @@ async def test_many_who_never_end_the_handshake_lock_nobody_out(lab, rig, monkey
             for reader in silent[:12]:
                 assert await reader.read() == b"", "the oldest make room"
         assert len(server._route._transport._doorway._handshakes) <= 8
+
+
+async def test_a_handshake_that_is_called_off_before_it_began_leaves_no_connection(rig):
+    way = doorway.Doorway(server_context(rig), asyncio.Protocol)
+
+    class Closing(asyncio.Protocol):
+        def connection_made(self, transport):
+            way.knocked(transport)
+            way.close()
+
+    async with await asyncio.get_running_loop().create_server(Closing, HOST, 0) as server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        async with asyncio.timeout(10):
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        writer.close()
 
 
 async def test_a_server_without_a_certificate_is_refused():
@@ -258,6 +281,40 @@ def test_a_key_with_a_password_is_refused_and_nobody_asked(rig, tmp_path):
         server_context(TlsFiles(rig.cert, locked))
 
 
+@pytest.mark.parametrize("error", [None, ConnectionResetError(104, "reset"), BrokenPipeError()])
+def test_however_a_rig_sends_a_client_away_its_log_is_named(error):
+    assert "may want a certificate of ours" in why_lost(error)
+
+
 def test_the_name_that_a_certificate_must_have():
     assert server_name("rig.lab.") == "rig.lab"
     assert server_name("fe80::1%eth0") == "fe80::1"
+
+
+def server_only(authority: Authority, folder) -> TlsFiles:
+    """Return a certificate that may serve and not be a client's."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    made = authority.sign(HOST)
+    old = x509.load_pem_x509_certificate(made.cert.read_bytes())
+    new = (
+        x509.CertificateBuilder(old.issuer, old.subject, old.public_key(), old.serial_number + 1)
+        .not_valid_before(old.not_valid_before_utc)
+        .not_valid_after(old.not_valid_after_utc)
+    )
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+    signer = serialization.load_pem_private_key(authority.ca.private_key_pem.bytes(), None)
+    signed = new.add_extension(usage, critical=False).sign(signer, hashes.SHA256())
+    cert = folder / "server-only.pem"
+    cert.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    return TlsFiles(cert, made.key)
+
+
+def test_a_rig_knows_whether_it_would_let_itself_in(lab, rig, tmp_path):
+    only = server_only(lab, tmp_path)
+    assert own_context(server_context(rig), rig)
+    assert own_context(server_context(lab.trusting(rig)), lab.trusting(rig))
+    assert own_context(server_context(only), only)
+    assert own_context(server_context(lab.trusting(only)), lab.trusting(only)) is None

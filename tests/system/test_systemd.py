@@ -1,8 +1,13 @@
 """What the daemon tells systemd (sd_notify)."""
 
+import select
 import socket
+import time
 
 import yaml
+
+from rigctl.config.key import new_key
+from tests.certificates import Authority
 
 from .programs import rigctl, started
 
@@ -28,6 +33,14 @@ class Systemd:
         while not any(text in line for line in self.seen):
             self.seen += self.socket.recv(4096).decode().splitlines()
 
+    def hears(self, text, within_s):
+        """Whether something is told within a time."""
+        deadline = time.monotonic() + within_s
+        while (left_s := deadline - time.monotonic()) > 0:
+            if select.select([self.socket], [], [], left_s)[0]:
+                self.seen += self.socket.recv(4096).decode().splitlines()
+        return any(text in line for line in self.seen)
+
 
 def test_ready_status_watchdog_and_stopping_are_told(tmp_path):
     systemd = Systemd(tmp_path / "notify")
@@ -46,4 +59,68 @@ def test_ready_status_watchdog_and_stopping_are_told(tmp_path):
         systemd.until("WATCHDOG=1")
         daemon.process.terminate()
         systemd.until("STOPPING=1")
+        assert daemon.end() == 0
+
+
+DEAF = """\
+from rigctl.daemon import Service
+from rigctl.daemon.talk import Talk
+
+class Deaf(Service):
+    async def on_init(self, exp_ref, data):
+        Talk._take = lambda talk, request: None  # from now on nothing is answered
+"""
+
+
+def test_a_daemon_that_answers_nothing_while_its_loop_turns_does_not_feed_the_watchdog(tmp_path):
+    systemd = Systemd(tmp_path / "notify")
+    (tmp_path / "deaf.py").write_text(DEAF)
+    rig = tmp_path / "eeg.yaml"
+    rig.write_text(yaml.safe_dump(RIG | {"service": "deaf.py:Deaf"}))
+    env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
+    log = tmp_path / "log"
+    with log.open("w") as err, systemd.socket:
+        with started("serve", rig, "--json", env=env, stderr=err) as daemon:
+            port = daemon.first_line()["port"]
+            systemd.until("WATCHDOG=1")
+            lab = tmp_path / "lab.yaml"
+            rigs = {"eeg": f"udp://127.0.0.1:{port}"}
+            lab.write_text(yaml.safe_dump({"rigs": rigs, "timeouts": {"reply": 0.5}}))
+            rigctl("init", REF, lab=lab)
+            systemd.until(f"STATUS=self-check failed: its answers on udp://127.0.0.1:{port}: ")
+            systemd.seen.clear()
+            assert not systemd.hears("WATCHDOG=1", within_s=2), "twice as long as it waits"
+            daemon.process.terminate()
+            systemd.until("STOPPING=1")
+            assert daemon.end() == 0
+    assert "the watchdog is not fed: its answers on udp" in log.read_text()
+
+
+def test_a_daemon_with_certificates_asks_itself_too(tmp_path):
+    systemd = Systemd(tmp_path / "notify")
+    authority = Authority(tmp_path / "certificates")
+    own = authority.sign("rig.lab")
+    tls = {"cert": str(own.cert), "key": str(own.key), "ca": str(authority.file)}
+    rig = tmp_path / "eeg.yaml"
+    rig.write_text(yaml.safe_dump(RIG | {"listen": "tls://127.0.0.1:0", "tls": tls}))
+    env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
+    with started("serve", rig, env=env) as daemon, systemd.socket:
+        systemd.until("READY=1")
+        for _ in range(3):
+            systemd.seen.clear()
+            systemd.until("WATCHDOG=1")
+        assert daemon.end() == 0
+
+
+def test_a_daemon_with_a_key_asks_itself_with_it(tmp_path):
+    systemd = Systemd(tmp_path / "notify")
+    new_key(tmp_path / "key")
+    rig = tmp_path / "eeg.yaml"
+    rig.write_text(yaml.safe_dump(RIG | {"key_file": "key"}))
+    env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
+    with started("serve", rig, env=env) as daemon, systemd.socket:
+        systemd.until("READY=1")
+        for _ in range(3):
+            systemd.seen.clear()
+            systemd.until("WATCHDOG=1")
         assert daemon.end() == 0
