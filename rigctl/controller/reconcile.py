@@ -19,7 +19,16 @@ says CONNECTED may be in the middle of it.
 from collections.abc import Mapping
 from enum import Enum
 
-from rigctl.controller.goals import Aim, Begun, Goal, Standing, State, Verb, presumed
+from rigctl.controller.goals import (
+    Aim,
+    Begun,
+    Goal,
+    Standing,
+    State,
+    Verb,
+    initialized,
+    presumed,
+)
 from rigctl.controller.survey import is_silent, runs
 from rigctl.messages import Status
 from rigctl.reports import LabReport, RigReport
@@ -47,14 +56,19 @@ _BUSY = (Status.INITIALIZED.name, Status.RUNNING.name)
 def wanted(state: State, report: LabReport) -> Standing:
     """Return what is wanted.
 
-    A start that had reached all required rigs when its controller died stands; one that had not
-    is to be undone.
+    A start that had reached all required rigs when its controller died stands, as if it had ended;
+    one that had not is to be undone.
     """
     cut = state.under_way
-    begins = cut is not None and cut.verb in (Verb.INIT, Verb.START) and not cut.undoing
-    if cut is not None and begins and _is_reached(cut.goal, report):
-        return Standing(cut.goal, state.standing.undo)
-    return presumed(state)
+    if cut is None or cut.undoing or not _is_reached(cut.goal, report):
+        return presumed(state)
+    match cut.verb:
+        case Verb.START:
+            return Standing(cut.goal)
+        case Verb.INIT:
+            return initialized(state.standing, cut.goal)
+        case _:
+            return presumed(state)
 
 
 def plan(goal: Goal, report: LabReport) -> Plan:

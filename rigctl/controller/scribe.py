@@ -39,8 +39,7 @@ class Scribe:
             JournalError: it cannot be opened or read.
         """
         try:
-            self._journal = self._journal or Journal.open(self._lab)
-            return self._journal.state()
+            return self._read()
         except JournalError as error:
             advice = "mend that, or name another folder as state_dir in the lab file"
             raise JournalError(f"{error}; nothing was done: {advice}") from error
@@ -59,34 +58,42 @@ class Scribe:
         Raises:
             JournalError: it must have one, and that cannot be opened or read.
         """
-        before = self._before(strict)
+        state = self.state() if strict else self._state_or_none()
+        _tell_of_another(state)
+        before = presumed(state)
         return Entry(self._journal, Command(verb, goal(before), tuple(rigs), before))
 
     def resumed(self, goal: Goal, rigs: Iterable[str], before: Standing) -> Entry:
         """Return the entry of a `resume`, which has found out what was wanted before it."""
         return Entry(self._journal, Command(Verb.RESUME, goal, tuple(rigs), before))
 
-    def _before(self, strict: bool) -> Standing:
+    def _state_or_none(self) -> State:
+        """Return what the journal says to a command that goes on in any case."""
         try:
-            state = self.state()
+            return self._read()
         except JournalError as error:
-            if strict:
-                raise
-            log.warning("%s; going on: `rigctl resume` will not know of this", error)
+            log.warning("%s; going on without it: `rigctl resume` will not know of this", error)
             self.close()
             self._journal = None
-            return Standing()
-        if state.under_way and is_alive(state.under_way):
-            log.warning(
-                "another controller, process %d, is in the middle of `rigctl %s`: what it wants "
-                "gives way to this",
-                state.under_way.pid,
-                state.under_way.verb,
-            )
-        return presumed(state)
+            return State()
+
+    def _read(self) -> State:
+        self._journal = self._journal or Journal.open(self._lab)
+        return self._journal.state()
 
 
 def is_alive(command: UnderWay) -> bool:
     """Whether another process is in the middle of a command."""
     process = ProcessId(command.pid, command.pid_start)
     return process != ProcessId.current() and process.is_alive()
+
+
+def _tell_of_another(state: State) -> None:
+    cut = state.under_way
+    if cut and is_alive(cut):
+        log.warning(
+            "another controller, process %d, is in the middle of `rigctl %s`: what it wants gives "
+            "way to this",
+            cut.pid,
+            cut.verb,
+        )

@@ -166,7 +166,8 @@ async def test_status_stop_and_cleanup_go_on_without_a_journal_and_say_so(tmp_pa
         assert statuses(lives) == {"a": "STOPPED"}
         await desk.cleanup()
         assert statuses(lives) == {"a": "CONNECTED"}
-    assert len([text for text in told if "going on" in text]) == 2
+    assert len([text for text in told if "going on without it" in text]) == 2
+    assert "nothing was done" not in "".join(told)
 
 
 def failing_at(monkeypatch, number):

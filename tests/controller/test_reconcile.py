@@ -110,6 +110,12 @@ def test_a_start_that_was_cut_short_stands_if_it_reached_every_required_rig(rigs
     assert wanted(state(Verb.START, Aim.RUNNING), LabReport(None, rigs)) == standing
 
 
+def test_a_start_that_stands_leaves_nothing_to_be_undone_of_earlier_ones():
+    cut = state(Verb.START, Aim.RUNNING).under_way
+    earlier = Standing(Goal(), (Begun(OTHER, "earlier", ("a",)),))
+    assert wanted(State(earlier, cut), LabReport(None, {"a": RUNS, "b": OLD})) == STANDS
+
+
 def test_a_start_that_was_about_to_be_undone_is_undone_although_all_run():
     report = LabReport(None, {"a": RUNS, "b": RUNS})
     assert wanted(state(Verb.START, Aim.RUNNING, undoing=True), report) == UNDONE

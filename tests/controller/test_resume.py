@@ -287,7 +287,7 @@ async def test_nothing_is_done_while_a_living_controller_is_in_the_middle_of_a_c
             connection.execute("UPDATE commands SET pid = ?, pid_start = 0", (pid,))
         with pytest.raises(Refused, match=f"still under way in process {pid}"):
             await resumed(place)
-        another_process.kill()
+        another_process.end()
         assert (await resumed(place)).failure is None
         assert statuses(lives) == NOTHING_RUNS
 
