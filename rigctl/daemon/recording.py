@@ -10,8 +10,9 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 import msgspec
 
@@ -50,15 +51,20 @@ class Recording:
         rig: the rig's configuration.
         streams: what is known of each stream; their counts are kept up to date here.
         changed: called whenever something was reported.
+        held: descriptors that the recorder process keeps open until it has ended.
     """
 
     def __init__(
-        self, rig: Rig, streams: Mapping[str, StreamState], changed: Callable[[], None]
+        self,
+        rig: Rig,
+        streams: Mapping[str, StreamState],
+        changed: Callable[[], None],
+        held: Collection[int] = (),
     ) -> None:
         self._rig = rig
         self._streams = streams
         self._recorded = {name: s for name, s in streams.items() if s.recorded}
-        self.recorder = RecorderLink(rig, self._recorded, changed)
+        self.recorder = RecorderLink(rig, self._recorded, changed, held)
         self._window: Window | None = None
         self._episodes = Episodes()
         self._unsaved = False
@@ -66,13 +72,17 @@ class Recording:
         self._writing = asyncio.Lock()
         self.session: Session | None = None
 
+    def path_of(self, exp_ref: ExpRef) -> Path:
+        """Return where a session's folder is, or would be."""
+        return self._rig.data_root / exp_ref.folder / self._rig.name
+
     def check_free(self, exp_ref: ExpRef) -> None:
         """Raise if the session's folder exists.
 
         Raises:
             SessionExists: it does; nothing of it is touched.
         """
-        path = self._rig.data_root / exp_ref.folder / self._rig.name
+        path = self.path_of(exp_ref)
         if path.exists():
             raise SessionExists(
                 f"{path} exists already and nothing is overwritten: choose another number"

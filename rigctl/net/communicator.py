@@ -18,6 +18,7 @@ from rigctl.net.callbacks import Callbacks
 from rigctl.net.clock import Offset
 from rigctl.net.echo import Dialect, Echo
 from rigctl.net.inputs import Answer, Command
+from rigctl.net.ledger import note_answered, note_begun
 from rigctl.net.link import Link
 from rigctl.net.links import Links
 from rigctl.net.options import Options
@@ -28,6 +29,7 @@ from rigctl.net.outputs import (
     Ignored,
     Mangled,
     Output,
+    Remember,
     Unconfirmed,
 )
 from rigctl.net.request import Inbox, Request, no_more
@@ -252,6 +254,8 @@ class Communicator:
         match output:
             case Delivered():
                 self._deliver(link, output)
+            case Remember(id, answer):
+                note_answered(self.station.ledger, id, answer)
             case Ignored(reason):
                 self.logger.debug("%s: ignored from %s: %s", self.name, link.addr, reason)
             case Confirmed(number) | Mangled(number) | Unconfirmed(number) | Answered(number):
@@ -264,7 +268,8 @@ class Communicator:
             self.callbacks.dispatch(message, link.addr)
             return
         request = Request(message, link.addr, delivered.id, delivered.within_s)
-        error = self._inbox.put(request) or self.callbacks.dispatch(message, link.addr)
+        error: Exception | None = note_begun(self.station.ledger, delivered.id, message.event)
+        error = error or self._inbox.put(request) or self.callbacks.dispatch(message, link.addr)
         if error is not None:
             self.answer(request, error_message(error, message.event))
 

@@ -6,6 +6,7 @@ controller that reconnects comes back from another port with the same epoch.
 
 import heapq
 from collections import OrderedDict
+from collections.abc import Iterable
 from enum import Enum
 
 from rigctl.net.outputs import MessageId
@@ -18,6 +19,8 @@ class Seen(Enum):
     RUNNING = "running"
     """It was delivered and not yet answered."""
     ANSWERED = "answered"
+    INTERRUPTED = "interrupted"
+    """It was delivered to a process before us, which was killed before it had answered."""
     FORGOTTEN = "forgotten"
     """It is older than the memory reaches: it was seen, its answer is gone."""
 
@@ -47,6 +50,25 @@ class Memory:
         """Keep the answer to a command, for its repeats."""
         self._epoch(id[0]).store(id[1], answer)
 
+    def restore(
+        self, entries: Iterable[tuple[MessageId, bytes | None]], floors: Iterable[MessageId] = ()
+    ) -> None:
+        """Take over what a process before us remembered.
+
+        Args:
+            entries: commands with their answers, oldest first; None where none was given.
+            floors: for some epochs, up to which number all count as seen.
+        """
+        for name, seq in floors:
+            self._epoch(name).floor = seq
+        for (name, seq), answer in entries:
+            epoch = self._epoch(name)
+            epoch.add(seq, self._max_answers)
+            if answer is None:
+                epoch.interrupted.add(seq)
+            else:
+                epoch.store(seq, answer)
+
     def answer(self, id: MessageId) -> bytes | None:
         """Return the stored answer to a command."""
         return self._epoch(id[0]).answers.get(id[1])
@@ -65,9 +87,12 @@ class _Epoch:
     def __init__(self) -> None:
         self.floor = 0
         self.answers: dict[int, bytes | None] = {}
+        self.interrupted: set[int] = set()
         self._lowest: list[int] = []
 
     def look_up(self, seq: int) -> Seen:
+        if seq in self.interrupted:
+            return Seen.INTERRUPTED
         if seq in self.answers:
             return Seen.RUNNING if self.answers[seq] is None else Seen.ANSWERED
         return Seen.FORGOTTEN if seq <= self.floor else Seen.NEW
@@ -77,6 +102,7 @@ class _Epoch:
         while len(self._lowest) > most:
             lowest = heapq.heappop(self._lowest)
             del self.answers[lowest]
+            self.interrupted.discard(lowest)
             self.floor = max(self.floor, lowest)
 
     def store(self, seq: int, answer: bytes | None) -> None:

@@ -27,6 +27,7 @@ from rigctl.net.outputs import (
     MessageId,
     Output,
     Probed,
+    Remember,
     Transmit,
     Unconfirmed,
 )
@@ -35,6 +36,13 @@ from rigctl.net.timing import RoundTrip, Timing
 MAX_UNCONFIRMED_ANSWERS = 64
 """How many answers to one peer wait for their echoes; beyond it the oldest is repeated no more.
 It stays in the memory, from where a repeat of its command fetches it."""
+
+
+_UNKNOWN = {
+    Seen.FORGOTTEN: "Unknown: this command was received before, and its result is no longer kept",
+    Seen.INTERRUPTED: "Unknown: the rig's daemon was killed before it had answered this command; "
+    "whether it took effect is not known: ask the status",
+}
 
 
 @dataclass(slots=True)
@@ -74,6 +82,8 @@ class Context:
     memory: Memory = field(default_factory=Memory)
     dice: random.Random = field(default_factory=random.Random)
     """For jitter; a simulation gives its own."""
+    remembers: bool = False
+    """Whether answers are kept beyond this process."""
 
 
 class NumberedDialect:
@@ -112,7 +122,10 @@ class NumberedDialect:
         envelope = Envelope(kind, *id, answers=answer.command, clock=now.clock)
         data = encode(answer.message, envelope)
         self._context.memory.store(answer.command, data)
-        outputs = self._begin(now, id, answer.ticket, data, answer.timeout_s)
+        outputs: list[Output] = []
+        if self._context.remembers:
+            outputs.append(Remember(answer.command, data))
+        outputs += self._begin(now, id, answer.ticket, data, answer.timeout_s)
         self._answers.append(id)
         if len(self._answers) > MAX_UNCONFIRMED_ANSWERS:
             outputs += self._give_up(self._answers[0])
@@ -221,8 +234,7 @@ class NumberedDialect:
         if seen is Seen.NEW:
             return [Delivered(wire.message, id, wire.envelope.within_s)]
         stored = self._context.memory.answer(id)
-        if seen is Seen.FORGOTTEN:
-            text = "Unknown: this command was received before, and its result is no longer kept"
+        if text := _UNKNOWN.get(seen):
             stored = encode(
                 Message(ERROR, (text, int(wire.message.event))),
                 Envelope(

@@ -30,6 +30,15 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class Remember:
+    """Keep the answer to a command beyond this process; it goes on the wire after this."""
+
+    id: MessageId
+    """The command's."""
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmed:
     """The message sent under this ticket arrived."""
 
@@ -77,4 +86,14 @@ class Ignored:
     reason: str
 
 
-Output = Transmit | Delivered | Confirmed | Unconfirmed | Mangled | Answered | Probed | Ignored
+Output = (
+    Transmit
+    | Delivered
+    | Remember
+    | Confirmed
+    | Unconfirmed
+    | Mangled
+    | Answered
+    | Probed
+    | Ignored
+)

@@ -26,5 +26,6 @@ class Station:
     @classmethod
     def new(cls, timing: Timing | None = None, ledger: Ledger | None = None) -> Self:
         """Return a station with an epoch of its own."""
-        context = Context(Identity(secrets.token_hex(8)), timing or Timing())
+        identity = Identity(secrets.token_hex(8))
+        context = Context(identity, timing or Timing(), remembers=ledger is not None)
         return cls(context, ledger=ledger)
