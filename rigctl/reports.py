@@ -77,6 +77,8 @@ class RigReport(msgspec.Struct, frozen=True, kw_only=True):
     """Where it records to, on the rig."""
     main_sync: bool = False
     """Whether its reference stands for the experiment."""
+    armed: bool = False
+    """Whether it said that a START could be carried out at once."""
     clock: ClockReport | None = None
     streams: dict[str, StreamReport] = {}
     error: str | None = None
