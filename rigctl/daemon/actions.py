@@ -6,6 +6,7 @@ To: `daemon.sources`, `daemon.recording`, `daemon.hooks`.
 
 import asyncio
 import logging
+import time
 from collections.abc import Collection, Coroutine
 from pathlib import Path
 from typing import Any
@@ -56,18 +57,26 @@ class Actions:
 
     async def init(self, command: Command, exp_ref: ExpRef | None) -> Json:
         """Open the sources, call the hook, and arm where that is wanted; or do none of it."""
+        began_s = time.monotonic()
         try:
             await self._open()
             result = await self.hooks.init(str(command.exp_ref or ""), command.data)
             if command.arm:
-                await self._arm_or_undo(command, exp_ref)
+                await self._arm_or_undo(command, exp_ref, began_s)
         except BaseException:
             await asyncio.shield(self.close())
             raise
         return result
 
-    async def arm(self, command: Command, exp_ref: ExpRef | None) -> None:
+    async def arm(
+        self, command: Command, exp_ref: ExpRef | None, began_s: float | None = None
+    ) -> None:
         """Return when a START could be carried out at once.
+
+        Args:
+            command: the INIT that asks for it, and says how long its controller waits.
+            exp_ref: the reference of the session that is to begin, where it is known.
+            began_s: when the command was begun; None for now.
 
         Raises:
             StreamError: samples of a required stream, which is named, do not come.
@@ -77,8 +86,9 @@ class Actions:
         if exp_ref:
             self.recording.check_free(exp_ref)
         await self.recording.open()
-        timeout_s = (command.within_s or _ARM_WITHIN_S) * _SHARE
-        await until_flowing(self.streams, self._news, timeout_s)
+        spent_s = 0.0 if began_s is None else time.monotonic() - began_s
+        timeout_s = (command.within_s or _ARM_WITHIN_S) * _SHARE - spent_s
+        await until_flowing(self.streams, self._news, max(timeout_s, 0.0))
 
     async def start(self, command: Command, exp_ref: ExpRef, start_s: float | None) -> Json:
         """Begin a session and call the hook; or set aside what there is of it."""
@@ -150,9 +160,9 @@ class Actions:
     async def _open(self) -> None:
         await asyncio.gather(self._sources.open(), self.recording.open())
 
-    async def _arm_or_undo(self, command: Command, exp_ref: ExpRef | None) -> None:
+    async def _arm_or_undo(self, command: Command, exp_ref: ExpRef | None, began_s: float) -> None:
         try:
-            await self.arm(command, exp_ref)
+            await self.arm(command, exp_ref, began_s)
         except BaseException:
             try:
                 await asyncio.shield(self.hooks.cleanup(command.data))

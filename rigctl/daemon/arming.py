@@ -36,4 +36,4 @@ async def until_flowing(
                 await news.wait()
     except TimeoutError:
         why = "; ".join(f"{name}: {streams[name].situation.text}" for name in still(streams))
-        raise StreamError(f"not armed: no samples within {timeout_s:.1f} s of {why}") from None
+        raise StreamError(f"not armed: no samples in time of stream {why}") from None

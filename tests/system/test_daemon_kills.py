@@ -286,7 +286,7 @@ async def test_killed_while_it_comes_back_it_comes_back_all_the_same(tmp_path):
     async with bench(tmp_path) as (rig, services):
         rig.serve()
         await running(rig, services, 1)
-        for _ in range(3):
+        for _ in range(2):
             await rig.kill()
             rig.serve()
         found = await report(services)
