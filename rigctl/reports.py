@@ -115,6 +115,8 @@ class RigReport(msgspec.Struct, frozen=True, kw_only=True):
     """Where it records to, on the rig."""
     main_sync: bool = False
     """Whether its reference stands for the experiment."""
+    armed: bool = False
+    """Whether it said that a START could be carried out at once."""
     clock: ClockReport | None = None
     host_clock: HostClock | None = None
     """How the wall clock of its computer is kept."""

@@ -14,6 +14,7 @@ from rigctl.address import Address
 from rigctl.cli.exits import told
 from rigctl.config import load_rig
 from rigctl.daemon.daemon import Daemon
+from rigctl.daemon.place import Place
 
 
 @click.command()
@@ -39,6 +40,7 @@ def serve(file: Path, log_level: str, log_style: str, as_json: bool) -> None:
         click.echo(json.dumps(fact) if as_json else f"{rig.name} listens on {where}, {how}")
 
     async def run() -> None:
-        await Daemon(rig).run(listening)
+        with Place.take(rig) as place:
+            await Daemon(rig, place).run(listening)
 
     asyncio.run(run())

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from rigctl.address import Address
 from rigctl.config import Rig as RigConfig
+from rigctl.daemon.actions import Actions
 from rigctl.daemon.loader import load_service
 from rigctl.daemon.notify import notify, watchdog_interval_s
+from rigctl.daemon.place import Place
 from rigctl.daemon.recovery import find_left, recover_left
 from rigctl.daemon.rig import Rig
 from rigctl.daemon.selfcheck import SelfCheck, feed_watchdog
@@ -24,7 +26,7 @@ from rigctl.daemon.talk import Talk
 from rigctl.daemon.timekeeping import follow_host_clock
 from rigctl.daemon.wall import WallWatch
 from rigctl.devices.checks import check_sources
-from rigctl.errors import ConfigError, Refused
+from rigctl.errors import ConfigError, JournalError, Refused
 from rigctl.net import Communicator, Options
 from rigctl.net.echo import Dialect
 from rigctl.net.secure import own_context, server_context
@@ -43,19 +45,25 @@ class Daemon:
 
     Args:
         config: the rig's configuration; it is checked here, before anything starts.
+        place: the folder of its state; what lies there is taken up again.
 
     Raises:
         ConfigError: a source's settings, the certificates or the service are wrong.
     """
 
-    def __init__(self, config: RigConfig) -> None:
+    def __init__(self, config: RigConfig, place: Place) -> None:
         check_sources(config)
         self._config = config
+        self._place = place
+        journal = place.journal
         self._tls = server_context(config.tls) if config.listen.scheme == "tls" else None
         has_stream = self._tls is None
-        self._station = Station.new(key=config.key, has_stream=has_stream)
-        self._rig = Rig(config, load_service(config))
+        self._station = Station.new(key=config.key, has_stream=has_stream, ledger=journal)
+        self._station.context.memory.restore(journal.entries(), journal.floors())
+        actions = Actions(config, load_service(config), held=[place.workers.fileno()])
+        self._rig = Rig(config, actions, journal, self._station.clock)
         self._wall = WallWatch(self._station.clock, self._rig.note)
+        self._failure: JournalError | None = None
         self._left: list[Path] = []
         self._stopping = asyncio.Event()
         self._why = "the daemon was stopped"
@@ -70,10 +78,11 @@ class Daemon:
 
         Raises:
             ConfigError: the address cannot be listened to.
+            JournalError: workers of a daemon that was killed do not end.
         """
         for name in sweep():
             log.warning("removed the shared memory %s of a process that is gone", name)
-        self._left = find_left(self._config)
+        self._left = find_left(self._config, self._place.found.path)
         with self._signals():
             async with self._servers() as servers:
                 listening(servers[0].address)
@@ -83,17 +92,19 @@ class Daemon:
                 finally:
                     # Also when a part of ours failed: what runs is stopped and sealed.
                     await self._rig.shut_down(self._why)
+        if self._failure:
+            raise self._failure
 
     async def _serve(self, servers: list[Communicator]) -> None:
         """Answer and look after things until told to stop."""
         async with asyncio.TaskGroup() as group:
-            parts = {f"talk {s.address}": Talk(self._rig, s).run() for s in servers}
+            parts = {"come back": self._come_back()}  # the first: it has the first turn
+            parts |= {f"talk {s.address}": Talk(self._rig, s).run() for s in servers}
             parts |= {
                 "tick": self._tick(),
                 "host clock": follow_host_clock(self._rig.kept_by),
                 "watchdog": self._feed_watchdog(servers),
                 "tell systemd": self._tell_systemd(),
-                "recover": recover_left(self._left, self._rig.note),
             }
             tasks = [group.create_task(part, name=name) for name, part in parts.items()]
             await self._stopping.wait()
@@ -102,6 +113,20 @@ class Daemon:
             await self._rig.shut_down(self._why)  # questions are answered meanwhile
             for task in tasks:
                 task.cancel()
+
+    async def _come_back(self) -> None:
+        """Take up what the daemon before us left, and what others before it did."""
+        try:
+            await self._rig.come_back(self._place.found, self._place.wait_for_workers)
+        except Refused as error:
+            log.info("what the daemon before us left waits for the next one: %s", error)
+            return
+        except JournalError as error:
+            # Another try, later, is systemd's or the user's.
+            self._failure = error
+            self.stop(str(error))
+            return
+        await recover_left(self._left, self._rig.note)
 
     def stop(self, why: str) -> None:
         """End the daemon in order; asked again, end the lab's hooks that hold it up."""

@@ -15,11 +15,15 @@ _MAX_EPISODES = 500
 
 
 class Episodes:
-    """The episodes of one session."""
+    """The episodes of one session.
 
-    def __init__(self) -> None:
+    Args:
+        before: those that it has had already.
+    """
+
+    def __init__(self, before: Iterable[Episode] = ()) -> None:
         self._open: dict[tuple[str, str], int] = {}
-        self._all: list[Episode] = []
+        self._all: list[Episode] = list(before)
 
     @property
     def all(self) -> tuple[Episode, ...]:

@@ -6,7 +6,7 @@ From: `daemon.recording`.  To: `peers.recorder`; its counts go to `daemon.stream
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
@@ -39,12 +39,18 @@ class RecorderLink:
         rig: the rig's configuration.
         streams: the recorded streams; their counts are kept up to date here.
         changed: called whenever something was reported.
+        held: descriptors that the process keeps open until it has ended.
     """
 
     def __init__(
-        self, rig: Rig, streams: Mapping[str, StreamState], changed: Callable[[], None]
+        self,
+        rig: Rig,
+        streams: Mapping[str, StreamState],
+        changed: Callable[[], None],
+        held: Collection[int] = (),
     ) -> None:
         self._rig = rig
+        self._held = held
         self._streams = streams
         self._changed = changed
         self._worker: Worker | None = None
@@ -71,7 +77,7 @@ class RecorderLink:
         if self._worker is None:
             self._ready.clear()
             setup = RecorderSetup(self._rig.name, self._rig.flush_s)
-            worker = await Worker.start("rigctl.peers.recorder", "recorder", setup)
+            worker = await Worker.start("rigctl.peers.recorder", "recorder", setup, held=self._held)
             self._worker = worker
             self._listening = asyncio.create_task(self._listen(worker), name="recorder")
         try:

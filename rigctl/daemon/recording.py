@@ -6,30 +6,26 @@ From: `daemon.rig`.  To: `daemon.recorder_link` (the recorder process), `recordi
 import asyncio
 import contextlib
 import logging
-import os
-import platform
-import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import version
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 
 import msgspec
 
 from rigctl import log as logs
 from rigctl.config import Rig
+from rigctl.daemon import opening
 from rigctl.daemon.episodes import Episodes
 from rigctl.daemon.recorder_link import RecorderLink
 from rigctl.daemon.streams import StreamState
 from rigctl.errors import RecordingError, SessionExists, StreamError
-from rigctl.messages import PROTOCOL_VERSION, ExpRef, Json
+from rigctl.messages import ExpRef
 from rigctl.peers.orders import Attach, Begin, Note, Noticed
-from rigctl.recording.layout import LOG
 from rigctl.recording.manifest import seal
 from rigctl.recording.recover import recover
 from rigctl.recording.session import (
-    ClockPair,
+    ClockOffset,
     Session,
-    SessionHeader,
     SessionStream,
     Window,
 )
@@ -50,21 +46,31 @@ class Recording:
         rig: the rig's configuration.
         streams: what is known of each stream; their counts are kept up to date here.
         changed: called whenever something was reported.
+        held: descriptors that the recorder process keeps open until it has ended.
     """
 
     def __init__(
-        self, rig: Rig, streams: Mapping[str, StreamState], changed: Callable[[], None]
+        self,
+        rig: Rig,
+        streams: Mapping[str, StreamState],
+        changed: Callable[[], None],
+        held: Collection[int] = (),
     ) -> None:
         self._rig = rig
         self._streams = streams
         self._recorded = {name: s for name, s in streams.items() if s.recorded}
-        self.recorder = RecorderLink(rig, self._recorded, changed)
+        self.recorder = RecorderLink(rig, self._recorded, changed, held)
         self._window: Window | None = None
         self._episodes = Episodes()
+        self._offsets: list[ClockOffset] = []
         self._unsaved = False
         self._log_file: logging.Handler | None = None
         self._writing = asyncio.Lock()
         self.session: Session | None = None
+
+    def path_of(self, exp_ref: ExpRef) -> Path:
+        """Return where a session's folder is, or would be."""
+        return self._rig.data_root / exp_ref.folder / self._rig.name
 
     def check_free(self, exp_ref: ExpRef) -> None:
         """Raise if the session's folder exists.
@@ -72,7 +78,7 @@ class Recording:
         Raises:
             SessionExists: it does; nothing of it is touched.
         """
-        path = self._rig.data_root / exp_ref.folder / self._rig.name
+        path = self.path_of(exp_ref)
         if path.exists():
             raise SessionExists(
                 f"{path} exists already and nothing is overwritten: choose another number"
@@ -85,10 +91,12 @@ class Recording:
             RecordingError: the data root cannot be written, or the process does not start.
         """
         if self._recorded:
-            await asyncio.to_thread(_check_writable, self._rig)
+            await asyncio.to_thread(opening.check_writable, self._rig)
             await self.recorder.open()
 
-    async def begin(self, exp_ref: ExpRef, within_s: float | None) -> None:
+    async def begin(
+        self, exp_ref: ExpRef, within_s: float | None, start_s: float | None = None
+    ) -> None:
         """Create the session and return when every required stream has samples on disk.
 
         Raises:
@@ -97,26 +105,43 @@ class Recording:
             RecordingError: the disk refuses.
         """
         self.session = await self._create(exp_ref)
-        self._episodes = Episodes()
-        self._log_file = await asyncio.to_thread(_open_log, self.session)
-        log.info("session %s in %s", exp_ref, self.session.path)
-        for stream in self._recorded.values():
-            stream.begin_session()
-        self._window = Window(start_unix_s=time.time())
+        await self._record(Window(start_unix_s=_unix_s(start_s)))
         if self._recorded:
-            rings = {n: s.opened.ring if s.opened else None for n, s in self._recorded.items()}
-            self.recorder.begin(Begin(str(self.session.path), str(exp_ref), rings))
             await self._until_durable((within_s or _DEFAULT_WITHIN_S) * _SHARE)
         await self._update(state="RUNNING", window=self._window)
 
-    async def end(self, within_s: float | None = None) -> None:
+    async def resume(self, path: Path, since_unix_s: float | None) -> None:
+        """Go on with a session that was recovered, after a crash.
+
+        Raises:
+            RecordingError: it cannot be opened or written.
+        """
+        session = self.session = Session.open(path)
+        await self._record(session.record.window or Window(start_unix_s=since_unix_s or 0.0))
+        await self._update(state="RUNNING", window=self._window)
+
+    def adopt(self, path: Path) -> None:
+        """Make a session that was stopped and not sealed the current one again.
+
+        Raises:
+            RecordingError: it cannot be opened.
+        """
+        self.session = Session.open(path)
+
+    def note_clock(self, sample: ClockOffset) -> None:
+        """Keep what a controller says of this rig's clock; it is saved with what follows."""
+        if self.session and self._window:
+            self._offsets.append(sample)
+            self._unsaved = True
+
+    async def end(self, within_s: float | None = None, stop_s: float | None = None) -> None:
         """Write what has arrived and close all files.
 
         Raises:
             RecordingError: the recorder is gone or not done yet; what is on disk stays.
         """
         if self._window:
-            self._window = msgspec.structs.replace(self._window, stop_unix_s=time.time())
+            self._window = msgspec.structs.replace(self._window, stop_unix_s=_unix_s(stop_s))
             self._episodes.look((), time.time())
         try:
             await self.recorder.finish((within_s or _DEFAULT_WITHIN_S) * _SHARE)
@@ -124,7 +149,12 @@ class Recording:
             for stream in self._recorded.values():
                 stream.end_session()
             window, self._window = self._window, None
-            await self._update(state="STOPPED", window=window, episodes=self._episodes.all)
+            await self._update(
+                state="STOPPED",
+                window=window,
+                episodes=self._episodes.all,
+                clock_offsets=tuple(self._offsets),
+            )
 
     async def abandon(self, reason: str, within_s: float | None = None) -> None:
         """Set a session aside that is not to be, so that its reference is free again.
@@ -169,7 +199,7 @@ class Recording:
             return
         self._unsaved = False
         try:
-            await self._update(episodes=self._episodes.all)
+            await self._update(episodes=self._episodes.all, clock_offsets=tuple(self._offsets))
         except RecordingError as error:
             log.error("the session cannot say what is wrong with it: %s", error)
 
@@ -183,6 +213,20 @@ class Recording:
         if stream in self._recorded:
             self.recorder.tell(Note(stream, noticed.kind, noticed.text, noticed.facts, noticed.at))
 
+    async def _record(self, window: Window) -> None:
+        """Have the recorder record into the current session from now on."""
+        assert self.session
+        path, record = self.session.path, self.session.record
+        log.info("session %s in %s", record.reference, path)
+        self._episodes, self._offsets = Episodes(record.episodes), []
+        self._log_file = await asyncio.to_thread(opening.open_log, path)
+        for stream in self._recorded.values():
+            stream.begin_session()
+        self._window = window
+        if self._recorded:
+            rings = {n: s.opened.ring if s.opened else None for n, s in self._recorded.items()}
+            self.recorder.begin(Begin(str(path), record.reference, rings))
+
     def _seal(self, session: Session) -> None:
         if self._recorded and self.recorder.digests is None:
             # The recorder did not come to its end: a torn tail is moved aside first.
@@ -194,7 +238,9 @@ class Recording:
 
     async def _create(self, exp_ref: ExpRef) -> Session:
         place = (self._rig.data_root, exp_ref, self._rig.name)
-        creating = asyncio.to_thread(Session.create, *place, self._header())
+        creating = asyncio.to_thread(
+            Session.create, *place, opening.header(self._rig, self._session_streams())
+        )
         task = asyncio.create_task(creating, name=f"create {exp_ref}")
         try:
             return await asyncio.shield(task)
@@ -244,36 +290,6 @@ class Recording:
             for name, stream in self._recorded.items()
         }
 
-    def _header(self) -> SessionHeader:
-        config: dict[str, Json] = self._rig.document.values if self._rig.document else {}
-        return SessionHeader(
-            state="STARTING",
-            host=socket.gethostname(),
-            clock=ClockPair.now(),
-            versions={
-                "rigctl": version("rigctl"),
-                "python": platform.python_version(),
-                "protocol": PROTOCOL_VERSION,
-            },
-            config=config,
-            streams=self._session_streams(),
-        )
 
-
-def _check_writable(rig: Rig) -> None:
-    """Raise before anything is begun if nothing could be recorded."""
-    root = rig.data_root
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecordingError(f"data_root {root} cannot be made: {error.strerror}") from error
-    if not os.access(root, os.W_OK | os.X_OK):
-        raise RecordingError(f"data_root {root} cannot be written: permission denied")
-
-
-def _open_log(session: Session) -> logging.Handler | None:
-    try:
-        return logs.add_file(session.path / LOG)
-    except OSError as error:
-        log.warning("%s has no log of its own: %s", session.path, error)
-        return None
+def _unix_s(monotonic_s: float | None) -> float:
+    return time.time() + (0.0 if monotonic_s is None else monotonic_s - time.monotonic())

@@ -12,17 +12,24 @@ from pathlib import Path
 from rigctl.config import Rig
 from rigctl.errors import RecordingError
 from rigctl.recording.manifest import seal
-from rigctl.recording.recover import find_unsealed, recover
+from rigctl.recording.recover import Recovery, find_unsealed, recover
 from rigctl.recording.session import Session
 from rigctl.reports import Condition
 
 log = logging.getLogger(__name__)
 
 
-def find_left(rig: Rig) -> list[Path]:
-    """Return the rig's unsealed sessions; called before it can begin another one."""
+def find_left(rig: Rig, taken: Path | None = None) -> list[Path]:
+    """Return the rig's unsealed sessions; called before it can begin another one.
+
+    Args:
+        rig: the rig's configuration.
+        taken: the one that the journal knows of, which is left out.
+    """
+    ours = taken and taken.resolve()
     try:
-        return find_unsealed(rig.data_root, rig.name)
+        found = find_unsealed(rig.data_root, rig.name)
+        return [path for path in found if path.resolve() != ours]
     except (RecordingError, OSError) as error:
         log.error("sessions left open could not be looked for: %s", error)
         return []
@@ -43,11 +50,16 @@ async def recover_left(found: list[Path], tell: Callable[[Condition], None]) -> 
             tell(Condition("RECOVERED", "", f"{path} could not be put in order: {error}"))
 
 
+def account(found: Recovery) -> str:
+    """Return what a recovery kept and set aside, for people."""
+    kept = ", ".join(f"{name}: {s.samples} samples kept" for name, s in found.streams.items())
+    torn = found.events_torn_bytes + sum(s.torn_bytes for s in found.streams.values())
+    return f"{kept or 'no stream'}; {torn} bytes set aside"
+
+
 def _recover(path: Path) -> Condition:
     found = recover(path)
     seal(Session.open(path))
-    kept = ", ".join(f"{name}: {s.samples} samples kept" for name, s in found.streams.items())
-    torn = sum(s.torn_bytes for s in found.streams.values())
-    text = f"{path} was left open and is sealed now; {kept or 'no stream'}; {torn} bytes set aside"
+    text = f"{path} was left open and is sealed now; {account(found)}"
     log.warning("%s", text)
     return Condition("RECOVERED", "", text)

@@ -1,26 +1,30 @@
-"""The rig: carries out the steps of commands on its sources, its recording and its service.
+"""The rig: its state, and the steps of commands one after the other.
 
-From: `daemon.talk`, which hands it commands.  To: `daemon.sources`, `daemon.recording`, the lab's
-own `Service`.
+From: `daemon.talk`, which hands it commands.  To: `daemon.actions`, which carries out the steps,
+and `daemon.journal`, which knows of each before it begins and when it has ended.
 """
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from typing import Any
 
 import msgspec
 
 from rigctl.config import Rig as RigConfig
+from rigctl.daemon.actions import Actions
+from rigctl.daemon.clock_notes import ClockNotes
+from rigctl.daemon.command import Command, instant_s
 from rigctl.daemon.health import RecorderLife, conditions
-from rigctl.daemon.hooks import Hooks
-from rigctl.daemon.recording import Recording
-from rigctl.daemon.service import Service
-from rigctl.daemon.sources import Sources
+from rigctl.daemon.journal import Journal
+from rigctl.daemon.returning import Returning
+from rigctl.daemon.standing import Standing
 from rigctl.daemon.states import CLEANUP, INIT, INTERRUPT, START, State, after, plan
-from rigctl.daemon.streams import StreamState
 from rigctl.daemon.turns import Turns
-from rigctl.errors import Refused
-from rigctl.messages import Event, ExpRef, Json, Status
+from rigctl.errors import JournalError, Refused
+from rigctl.messages import Event, Json, Status
+from rigctl.net.clock import RigClock
 from rigctl.reports import Condition, HostClock, RigReport
 
 log = logging.getLogger(__name__)
@@ -29,56 +33,60 @@ ENDING_S = 200.0
 """What opening and closing devices and files takes at the most, beside the hooks of the service."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What a controller wants of the rig."""
-
-    event: Event
-    """INIT, START, END, INTERRUPT or CLEANUP."""
-    exp_ref: ExpRef | None = None
-    """The reference that it names, if any."""
-    data: Json = None
-    """What else came with it."""
-    within_s: float | None = None
-    """How long the controller waits for the result, where it says so."""
-
-    @property
-    def by(self) -> str:
-        """Which controller it comes from, where it says so."""
-        return str(self.data.get("by", ""))[:80] if isinstance(self.data, dict) else ""
-
-    @property
-    def abandon(self) -> str:
-        """Why a session is to be set aside, if the controller rolls it back."""
-        return str(self.data.get("abandon", ""))[:500] if isinstance(self.data, dict) else ""
-
-
 class Rig:
     """One rig's state and what it commands.
 
     Args:
         config: the rig's configuration.
-        service: the lab's own logic.
+        actions: what steps do.
+        journal: what outlives this daemon.
+        clock: the rig's own.
     """
 
-    def __init__(self, config: RigConfig, service: Service) -> None:
+    def __init__(
+        self, config: RigConfig, actions: Actions, journal: Journal, clock: RigClock
+    ) -> None:
         self.config = config
-        self.state = State()
-        self.changed = asyncio.Event()
-        self.streams = {
-            name: StreamState(entry, recorded=name in config.record)
-            for name, entry in config.sources.items()
-        }
+        self.changed = actions.changed
         self.alyx: tuple[Json, Json] = (None, {})
         """The lab database's URL and token, if a controller has given them."""
-        self._hooks = Hooks(service, config.hook_timeout_s)
+        self.clock_notes = ClockNotes(clock, actions.recording.note_clock)
+        self._clock = clock
+        self._actions = actions
+        self._recording = actions.recording
+        self._journal = journal
+        self._standing = Standing()
         self._turns = Turns()
-        self._beginning: asyncio.Task[Json] | None = None
-        self._owner = ""
+        self._beginning: asyncio.Task[Any] | None = None
+        self._armed = False
+        self._coming = ""
         self._notes: list[Condition] = []
         self._host_clock: HostClock | None = None
-        self._recording = Recording(config, self.streams, self.changed.set)
-        self._sources = Sources(config, self.streams, self._recording, self.changed.set)
+
+    @property
+    def state(self) -> State:
+        """Where the rig is, and with which experiment."""
+        return self._standing.state
+
+    async def come_back(self, found: Standing, free: Callable[[], Awaitable[None]]) -> None:
+        """Take up again what the daemon before us left; commands wait for their turn meanwhile.
+
+        Args:
+            found: where it stood.
+            free: returns when nobody writes into its session any more.
+
+        Raises:
+            JournalError: somebody does; nothing was touched.
+        """
+        returning = Returning(found, self._actions, self.note)
+        self._coming = returning.text
+        async with self._turns.turn(self._turns.place(), "coming back"):
+            await free()
+            self._standing = await returning.run(self._carry)
+            self._coming = ""
+            self._actions.tell()
+            if self._standing != found:
+                self._write(self._standing)
 
     async def command(self, command: Command) -> Json:
         """Carry out a command after those before it and return its reply's data.
@@ -90,11 +98,12 @@ class Rig:
             Exception: a step failed; the state tells how far it came.
         """
         self._check_owner(command)
+        at_s = instant_s(command, self._clock.now())
         place = self._turns.place()
         if command.event is INTERRUPT:
             place = self.interrupt()
         async with self._turns.turn(place, command.event.label, command.within_s):
-            return await self._execute(command, place)
+            return await self._execute(command, at_s, place)
 
     def interrupt(self) -> int:
         """End what is begun at present; a hook that hangs is ended too."""
@@ -102,24 +111,26 @@ class Rig:
         if self._beginning:
             self._beginning.cancel()
         else:
-            self._hooks.interrupt()
+            self._actions.hooks.interrupt()
         return place
 
     def report(self) -> RigReport:
         """Return what the rig says of itself."""
         session, state = self._recording.session, self.state
-        streams = {name: stream.report() for name, stream in self.streams.items()}
+        streams = {name: stream.report() for name, stream in self._actions.streams.items()}
         life = RecorderLife(self.config.flush_s, self._recording.recorder.silent_s)
         found = conditions(state.status, streams, life)
         # What is shown of a session goes on its record, however briefly it was the case.
         self._recording.see(found)
+        coming = [Condition("DEGRADED", "", self._coming)] if self._coming else []
         return RigReport(
             name=self.config.name,
             status=state.status.name,
             exp_ref=str(state.exp_ref) if state.exp_ref else None,
             path=str(session.path) if session else None,
             main_sync=self.config.main_sync,
-            conditions=(*found, *self._notes),
+            armed=self._armed,
+            conditions=(*found, *coming, *self._notes),
             streams=streams,
             host_clock=self._host_clock,
         )
@@ -135,7 +146,7 @@ class Rig:
 
     async def look(self, now_s: float) -> None:
         """Note how far the streams have got and what is wrong; called twice a second."""
-        for stream in self.streams.values():
+        for stream in self._actions.streams.values():
             stream.tick(now_s)
         self.report()
         await self._recording.save_episodes()
@@ -157,11 +168,12 @@ class Rig:
         try:
             await self._turns.last()
             if self.state.status is not Status.CONNECTED:
-                await self._execute(Command(CLEANUP, data={"reason": reason}), self._turns.place())
+                command = Command(CLEANUP, data={"reason": reason})
+                await self._execute(command, None, self._turns.place())
         except Exception as error:  # the lab's own hooks may raise anything; the rest is ended
             log.error("not ended in order: %s", error, exc_info=error)
         finally:
-            await self._close()
+            await self._actions.close()
 
     def _check_owner(self, command: Command) -> None:
         """A roll-back undoes what its own controller began, nothing else.
@@ -170,46 +182,67 @@ class Rig:
             Refused: another controller began it.
         """
         idle = self.state.status is Status.CONNECTED and not self._beginning
-        if command.abandon and not idle and command.by != self._owner:
+        if command.abandon and not idle and command.by != self._standing.owner:
             raise Refused("this was begun by another controller and is left alone")
 
-    async def _execute(self, command: Command, place: int) -> Json:
+    async def _execute(self, command: Command, at_s: float | None, place: int) -> Json:
         steps = plan(self.state, command.event, command.exp_ref)
-        known = None if CLEANUP in steps else self.state.exp_ref
-        if INIT in steps and (target := command.exp_ref or known):
+        target = command.exp_ref or (None if CLEANUP in steps else self.state.exp_ref)
+        if INIT in steps and target:
             self._recording.check_free(target)
         result: Json = None
         for step in steps:
             self._turns.check(place, command.event.label)
-            result = await self._step(step, command)
+            result = await self._step(step, command, at_s)
+        if command.arm and self.state.status is Status.INITIALIZED:
+            if not steps:
+                self._armed = False
+                await self._carry("arming", self._actions.arm(command, target))
+            self._armed = True
         if result is not None:
             return result
         note = {} if steps else {"note": f"nothing to do: {self.state.status.name} already"}
         return {**msgspec.to_builtins(self.report()), **note}
 
-    async def _step(self, step: Event, command: Command) -> Json:
+    async def _step(self, step: Event, command: Command, at_s: float | None) -> Json:
         # What ends has ended, also when something went wrong on the way: the error is told, and
         # the status does not go on to say that the rig runs.
         done = step not in (INIT, START)
+        self._write_beginning(step, command)
         try:
-            result = await (self._end(step, command) if done else self._begin(step, command))
+            result = await self._act(step, command, at_s)
             done = True
             return result
         finally:
-            if done:
-                self.state = after(self.state, step, command.exp_ref)
-                self.changed.set()
-                log.info("%s: now %s", step.label, self.state.status.name)
+            self._settle(step, command, done=done)
 
-    async def _begin(self, step: Event, command: Command) -> Json:
-        """Carry out INIT or START in a task of its own, which an interrupt can end."""
-        self._owner = command.by
-        doing = self._init(command) if step is INIT else self._start(command)
-        self._beginning = asyncio.create_task(doing, name=f"{step.label}")
+    async def _act(self, step: Event, command: Command, at_s: float | None) -> Json:
+        actions, exp_ref = self._actions, command.exp_ref or self.state.exp_ref
+        result: Json = None
+        if step is INIT:
+            result = await self._carry(step.label, actions.init(command, exp_ref))
+        elif step is START:
+            assert exp_ref  # seen to by `states.plan`
+            result = await self._carry(step.label, actions.start(command, exp_ref, at_s))
+            self._notes.clear()
+        elif step is CLEANUP:
+            return await actions.cleanup(command)
+        self.clock_notes.command(command.data)
+        if step in (INIT, START):
+            return result
+        return await actions.stop(command, at_s, immediately=step is INTERRUPT)
+
+    async def _carry(self, name: str, doing: Coroutine[Any, Any, Any]) -> Any:
+        """Carry something out in a task of its own, which an interrupt can end.
+
+        Raises:
+            Refused: an interrupt came.
+        """
+        self._beginning = asyncio.create_task(doing, name=name)
         try:
             await asyncio.wait([self._beginning])
             if self._beginning.cancelled():
-                raise Refused(f"{step.label} was interrupted")
+                raise Refused(f"{name} was interrupted")
             return self._beginning.result()
         except asyncio.CancelledError:
             self._beginning.cancel()
@@ -218,54 +251,57 @@ class Rig:
         finally:
             self._beginning = None
 
-    async def _end(self, step: Event, command: Command) -> Json:
+    def _write_beginning(self, step: Event, command: Command) -> None:
+        """Have the journal know of a step before it begins.
+
+        Raises:
+            JournalError: it cannot be written, and the step would begin something.
+            SessionExists: START would write into a folder that is there already.
+        """
+        standing, exp_ref = self._standing, command.exp_ref or self.state.exp_ref
+        if step in (INIT, START):
+            standing = replace(standing, owner=command.by)
+        if step is START and exp_ref:
+            self._recording.check_free(exp_ref)
+            state = State(self.state.status, exp_ref)
+            standing = replace(standing, state=state, path=self._recording.path_of(exp_ref))
+        self._standing = replace(self._standing, owner=standing.owner)
+        try:
+            self._journal.stand(replace(standing, doing=step, abandon=command.abandon))
+        except JournalError as error:
+            if step in (INIT, START):
+                raise
+            log.error("%s goes on without a journal: %s", step.label, error)
+
+    def _settle(self, step: Event, command: Command, *, done: bool) -> None:
+        """A step has ended: say so in the journal, too."""
+        self._armed = False
+        if done:
+            self._standing = self._reached(step, command)
+            log.info("%s: now %s", step.label, self.state.status.name)
+        self._actions.tell()
+        self._write(self._standing)
+
+    def _reached(self, step: Event, command: Command) -> Standing:
         if step is CLEANUP:
-            return await self._cleanup(command)
-        return await self._stop(command, immediately=step is INTERRUPT)
+            return Standing()
+        session = self._recording.session
+        standing = replace(
+            self._standing,
+            state=after(self.state, step, command.exp_ref),
+            path=session.path if session else None,
+        )
+        if step is INIT:
+            return replace(standing, init_data=command.data)
+        if step is START:
+            since_unix_s = self._clock.now().clock
+            return replace(standing, start_data=command.data, since_unix_s=since_unix_s)
+        return standing
 
-    async def _init(self, command: Command) -> Json:
+    def _write(self, standing: Standing) -> None:
         try:
-            await asyncio.gather(self._sources.open(), self._recording.open())
-            return await self._hooks.init(str(command.exp_ref or ""), command.data)
-        except BaseException:
-            await asyncio.shield(self._close())
-            raise
-
-    async def _start(self, command: Command) -> Json:
-        exp_ref = command.exp_ref or self.state.exp_ref
-        assert exp_ref  # seen to by `states.plan`
-        await self._recording.open()
-        try:
-            await self._recording.begin(exp_ref, command.within_s)
-            self._notes.clear()
-            assert self._recording.session
-            self._hooks.service.session_path = self._recording.session.path
-            return await self._hooks.start(str(exp_ref), command.data)
-        except BaseException as error:
-            # Also when an interrupt cancels us: nothing may go on recording unknown to anybody.
-            await asyncio.shield(self._recording.abandon(f"START failed: {error!r}"))
-            raise
-
-    async def _stop(self, command: Command, *, immediately: bool) -> Json:
-        try:
-            return await self._hooks.stop(command.data, immediately)
-        finally:
-            if command.abandon:
-                await self._recording.abandon(command.abandon, command.within_s)
-            else:
-                await self._recording.end(command.within_s)
-
-    async def _cleanup(self, command: Command) -> Json:
-        try:
-            return await self._hooks.cleanup(command.data)
-        finally:
-            self._hooks.service.session_path = None
-            self._owner = ""
-            try:
-                await self._recording.seal()
-            finally:
-                await self._close()
-
-    async def _close(self) -> None:
-        await self._sources.close()
-        await self._recording.recorder.close()
+            self._journal.stand(standing)
+        except JournalError as error:
+            log.error("%s", error)
+            text = f"{error}; a daemon started anew would not know of {self.state.status.name}"
+            self.note(Condition("DEGRADED", "", text))

@@ -18,6 +18,9 @@ class Service:
     what takes long or blocks belongs into `asyncio.to_thread`.  A hook that has not returned within
     `hook_timeout` of the rig file has failed.
 
+    A daemon that was killed takes up what it did once it is started again: on_init, and on_start
+    where the rig was running, are then called anew, with ``"resumed": true`` in their data.
+
     Args:
         rig: the rig's configuration.
     """

@@ -6,7 +6,7 @@ From: `daemon.daemon`.  To: `peers.source` processes; their reports go to `daemo
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from rigctl.config import Rig
 from rigctl.daemon.recording import Recording
@@ -30,6 +30,7 @@ class Sources:
         streams: what is known of each stream; kept up to date here.
         recording: told of new rings, and of what the sources notice.
         changed: called whenever something was reported.
+        held: descriptors that the processes keep open until they have ended.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class Sources:
         streams: Mapping[str, StreamState],
         recording: Recording,
         changed: Callable[[], None],
+        held: Collection[int] = (),
     ) -> None:
         self._rig = rig
+        self._held = held
         self._streams = streams
         self._recording = recording
         self._changed = changed
@@ -97,7 +100,9 @@ class Sources:
         entry = self._streams[name].entry
         setup = SourceSetup(self._rig.name, name, entry.device, dict(entry.settings), entry.ring_s)
         try:
-            worker = await Worker.start("rigctl.peers.source", f"source {name}", setup)
+            worker = await Worker.start(
+                "rigctl.peers.source", f"source {name}", setup, held=self._held
+            )
         except OSError as error:
             return f"its process cannot be started: {error}"
         try:

@@ -52,6 +52,11 @@ class StreamState:
         self.opened = None
         self._heads.clear()
 
+    @property
+    def flows(self) -> bool:
+        """Whether samples come, and arrive in the ring."""
+        return self.situation.flowing and self._reader is not None and self._reader.head > 0
+
     def begin_session(self) -> None:
         """A session begins: nothing is on disk yet."""
         self.counts = Counts()

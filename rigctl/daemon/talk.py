@@ -15,7 +15,8 @@ from importlib.metadata import version
 
 import msgspec
 
-from rigctl.daemon.rig import Command, Rig
+from rigctl.daemon.command import Command
+from rigctl.daemon.rig import Rig
 from rigctl.errors import Refused, RigctlError
 from rigctl.messages import PROTOCOL_VERSION, Event, ExpRef, Json, Message
 from rigctl.net import Communicator, Request, verbs
@@ -147,6 +148,7 @@ def _status(rig: Rig, message: Message) -> Message:
 
 
 def _info(rig: Rig, message: Message) -> Message:
+    rig.clock_notes.question(message.args[1] if len(message.args) > 1 else None)
     report = rig.report()
     fields = Handshake(
         exp_ref=report.exp_ref,

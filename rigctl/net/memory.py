@@ -51,12 +51,17 @@ class Memory:
         self._granted: OrderedDict[str, str] = OrderedDict()
         self._stored: OrderedDict[MessageId, int] = OrderedDict()
 
-    def restore(self, entries: Iterable[tuple[MessageId, bytes | None]]) -> None:
+    def restore(
+        self, entries: Iterable[tuple[MessageId, bytes | None]], floors: Iterable[MessageId] = ()
+    ) -> None:
         """Take what a process before us remembered, oldest first.
 
         Args:
             entries: each command's id and its answer; None if it was begun and never answered.
+            floors: for some epochs, up to which number all count as seen.
         """
+        for name, seq in floors:
+            self._epoch(name).floor = seq
         for id, answer in entries:
             epoch = self._epoch(id[0])
             epoch.add(id[1], self._max_answers)

@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 
 import msgspec
 
@@ -46,13 +46,16 @@ class Worker:
         self._relaying = asyncio.create_task(self._relay(), name=f"log of {name}")
 
     @classmethod
-    async def start(cls, module: str, name: str, setup: Order) -> "Worker":
+    async def start(
+        cls, module: str, name: str, setup: Order, *, held: Collection[int] = ()
+    ) -> "Worker":
         """Start a worker and give it its first order.
 
         Args:
             module: where its `main` is, such as ``rigctl.peers.recorder``.
             name: what it is called in the log.
             setup: the order.
+            held: descriptors that it keeps open until it has ended.
 
         Raises:
             OSError: it cannot be started.
@@ -66,6 +69,7 @@ class Worker:
             __package__,
             module.rpartition(".")[2],
             start_new_session=os.name == "posix",
+            pass_fds=held,
         )
         process = asyncio.subprocess.Process(transport, protocol, loop)
         worker = cls(name, process, protocol.exited)

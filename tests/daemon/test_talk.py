@@ -28,6 +28,7 @@ class ScriptedRig:
     def __init__(self) -> None:
         self.state = SimpleNamespace(status=Status.CONNECTED)
         self.alyx: Any = (None, {})
+        self.clock_notes = SimpleNamespace(question=lambda data: None)
         self.result: Any = "done"
         self.go_on = asyncio.Event()
         self.go_on.set()

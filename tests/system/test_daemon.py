@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -114,7 +115,7 @@ def test_a_bad_reference_is_refused_here_and_by_the_rig(tmp_path, bad):
             assert raw.recv(65536) == command  # the echo
             assert json.loads(raw.recv(65536))[:1] == [0]
         assert report(lab)["rigs"]["eeg"]["status"] == "CONNECTED"
-    assert not (tmp_path / "data").exists()
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [".rigctl"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -181,7 +182,9 @@ def test_a_worker_that_hangs_shows_and_clears_and_stays_on_record(tmp_path, work
     assert episode["until_unix_s"] > episode["since_unix_s"]
 
 
-def test_a_killed_daemon_leaves_no_worker_and_an_intact_recording(tmp_path):
+def test_a_killed_daemon_leaves_no_worker_and_its_recording_is_sealed_without_a_journal_too(
+    tmp_path,
+):
     with served_rigs(tmp_path, eeg=RIG) as (lab, daemons):
         assert rigctl("start", REF, lab=lab).returncode == 0
         workers = children(daemons["eeg"].process.pid)
@@ -195,6 +198,7 @@ def test_a_killed_daemon_leaves_no_worker_and_an_intact_recording(tmp_path):
     assert found.streams["amp"].samples > 0
     with (session(tmp_path) / "amp/data.eeg").open("ab") as data:
         data.write(b"torn")
+    shutil.rmtree(tmp_path / "data/.rigctl")
     with served_rigs(tmp_path, eeg=RIG) as (lab, _):
         back = until(lab, lambda r: r["rigs"]["eeg"]["conditions"])["rigs"]["eeg"]["conditions"][0]
         assert back["condition"] == "RECOVERED"
@@ -315,7 +319,7 @@ def test_a_full_disk_at_start_is_named_and_holds_no_reference(tmp_path):
     disk.mkdir()
     with small_disk(disk, 64):
         (disk / "filler").write_bytes(bytes(60 * 1024))
-        with served_rigs(tmp_path, eeg=RIG) as (lab, _):
+        with served_rigs(tmp_path, eeg=RIG | {"state_dir": "state"}) as (lab, _):
             failed = rigctl("start", REF, lab=lab)
             assert failed.returncode == 1
             assert "No space left" in failed.stderr or "disk" in failed.stderr
@@ -333,7 +337,7 @@ def test_init_after_a_stop_needs_no_reference(tmp_path):
 
 def test_a_data_root_that_cannot_be_used_is_named_at_init(tmp_path):
     (tmp_path / "data").write_text("a file")
-    with served_rigs(tmp_path, eeg=RIG) as (lab, _):
+    with served_rigs(tmp_path, eeg=RIG | {"state_dir": "state"}) as (lab, _):
         failed = rigctl("init", lab=lab)
         assert failed.returncode == 1
         assert f"data_root {tmp_path / 'data'} cannot be made" in failed.stderr

@@ -1,0 +1,31 @@
+"""Where a rig stands and what it is doing: what a daemon after this one has to know (pure).
+
+From: `daemon.rig`, before and after each step.  To: `daemon.journal`, `daemon.comeback`.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rigctl.daemon.states import State
+from rigctl.messages import Event, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A rig's state and the step that is under way, with what belongs to them."""
+
+    state: State = field(default_factory=State)
+    doing: Event | None = None
+    """The step under way; None between steps."""
+    path: Path | None = None
+    """The session's folder, from the beginning of START to the end of CLEANUP."""
+    owner: str = ""
+    """Which controller began it, where it said so."""
+    init_data: Json = None
+    """What came with INIT."""
+    start_data: Json = None
+    """What came with START."""
+    abandon: str = ""
+    """Why the session is to be set aside, while a step under way does that."""
+    since_unix_s: float | None = None
+    """When the state was reached, on the wall clock."""
