@@ -121,6 +121,8 @@ class RigReport(msgspec.Struct, frozen=True, kw_only=True):
     host_clock: HostClock | None = None
     """How the wall clock of its computer is kept."""
     streams: dict[str, StreamReport] = {}
+    rejected: int = 0
+    """How many messages its sockets have rejected since it began: forged, replayed, damaged."""
     error: str | None = None
     """Why it cannot be reached."""
 

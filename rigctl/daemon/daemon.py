@@ -62,6 +62,7 @@ class Daemon:
         self._station.context.memory.restore(journal.entries(), journal.floors())
         actions = Actions(config, load_service(config), held=[place.workers.fileno()])
         self._rig = Rig(config, actions, journal, self._station.clock)
+        self._rig.rejections = self._station.rejections
         self._wall = WallWatch(self._station.clock, self._rig.note)
         self._failure: JournalError | None = None
         self._left: list[Path] = []
@@ -213,6 +214,7 @@ class Daemon:
         """Feed the watchdog, if there is one, while our own functions work."""
         if interval_s := watchdog_interval_s():
             checks = {"the turn of commands": self._rig.check_turn, "the look": self._check_look}
+            checks["the journal"] = self._check_journal
             options = Options(dialect=Dialect.RIGCTL, key=self._config.key, tls=self._own_tls())
             asked = [] if self._tls and not options.tls else [one.address for one in servers]
             await feed_watchdog(SelfCheck(asked, options, checks), interval_s, self._tell_fault)
@@ -224,6 +226,9 @@ class Daemon:
         if self._tls and not context:
             log.warning("our certificate is none for clients: the watchdog asks no question by TLS")
         return context
+
+    async def _check_journal(self) -> None:
+        self._place.journal.check()
 
     async def _check_look(self) -> None:
         if (late_s := time.monotonic() - self._looked_s) > _LATE_S:

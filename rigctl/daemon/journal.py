@@ -43,7 +43,9 @@ _SCHEMA = (
         unix_s REAL NOT NULL, answer BLOB, UNIQUE (epoch, seq))""",
     """CREATE TABLE IF NOT EXISTS floors (
         epoch TEXT PRIMARY KEY, seq INTEGER NOT NULL, number INTEGER NOT NULL)""",
+    "CREATE TABLE IF NOT EXISTS alive (id INTEGER PRIMARY KEY CHECK (id = 1), unix_s REAL)",
 )
+_ALIVE = "INSERT OR REPLACE INTO alive VALUES (1, ?)"
 _READ_STANDING = (
     "SELECT status, doing, exp_ref, path, owner, init_data, start_data, abandon, since_unix_s "
     "FROM standing"
@@ -117,6 +119,14 @@ class Journal:
             JournalError: it cannot be written.
         """
         self._database.write((_WRITE_STANDING, _row(standing)))
+
+    def check(self) -> None:
+        """Check that it can be written.
+
+        Raises:
+            JournalError: it cannot.
+        """
+        self._database.write((_ALIVE, (time.time(),)))
 
     def begun(self, id: MessageId, event: Event) -> None:
         """As `Ledger.begun`."""

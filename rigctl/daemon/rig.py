@@ -20,11 +20,12 @@ from rigctl.daemon.health import RecorderLife, conditions
 from rigctl.daemon.journal import Journal
 from rigctl.daemon.returning import Returning
 from rigctl.daemon.standing import Standing
-from rigctl.daemon.states import CLEANUP, INIT, INTERRUPT, START, State, after, plan
+from rigctl.daemon.states import CLEANUP, INIT, INTERRUPT, START, State, plan
 from rigctl.daemon.turns import Turns
 from rigctl.errors import JournalError, Refused
 from rigctl.messages import Event, Json, Status
 from rigctl.net.clock import RigClock
+from rigctl.net.rejections import Rejections
 from rigctl.reports import Condition, HostClock, RigReport
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,8 @@ class Rig:
         self._coming = ""
         self._notes: list[Condition] = []
         self._host_clock: HostClock | None = None
+        self.rejections = Rejections()
+        """What its sockets have rejected; the daemon's own is put here."""
 
     @property
     def state(self) -> State:
@@ -133,6 +136,7 @@ class Rig:
             conditions=(*found, *coming, *self._notes),
             streams=streams,
             host_clock=self._host_clock,
+            rejected=self.rejections.total,
         )
 
     def note(self, condition: Condition) -> None:
@@ -277,26 +281,12 @@ class Rig:
         """A step has ended: say so in the journal, too."""
         self._armed = False
         if done:
-            self._standing = self._reached(step, command)
+            session = self._recording.session
+            path, now = session.path if session else None, self._clock.now()
+            self._standing = self._standing.reached(step, command, path, now.clock)
             log.info("%s: now %s", step.label, self.state.status.name)
         self._actions.tell()
         self._write(self._standing)
-
-    def _reached(self, step: Event, command: Command) -> Standing:
-        if step is CLEANUP:
-            return Standing()
-        session = self._recording.session
-        standing = replace(
-            self._standing,
-            state=after(self.state, step, command.exp_ref),
-            path=session.path if session else None,
-        )
-        if step is INIT:
-            return replace(standing, init_data=command.data)
-        if step is START:
-            since_unix_s = self._clock.now().clock
-            return replace(standing, start_data=command.data, since_unix_s=since_unix_s)
-        return standing
 
     def _write(self, standing: Standing) -> None:
         try:

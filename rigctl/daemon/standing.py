@@ -3,10 +3,11 @@
 From: `daemon.rig`, before and after each step.  To: `daemon.journal`, `daemon.comeback`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rigctl.daemon.states import State
+from rigctl.daemon.command import Command
+from rigctl.daemon.states import CLEANUP, INIT, START, State, after
 from rigctl.messages import Event, Json
 
 
@@ -29,3 +30,23 @@ class Standing:
     """Why the session is to be set aside, while a step under way does that."""
     since_unix_s: float | None = None
     """When the state was reached, on the wall clock."""
+
+    def reached(
+        self, step: Event, command: Command, path: Path | None, unix_s: float
+    ) -> "Standing":
+        """Return where the rig stands once a step has succeeded.
+
+        Args:
+            step: what was done.
+            command: what it was done for.
+            path: the session's folder now.
+            unix_s: the time.
+        """
+        if step is CLEANUP:
+            return Standing()
+        standing = replace(self, state=after(self.state, step, command.exp_ref), path=path)
+        if step is INIT:
+            return replace(standing, init_data=command.data)
+        if step is START:
+            return replace(standing, start_data=command.data, since_unix_s=unix_s)
+        return standing

@@ -25,6 +25,7 @@ from rigctl.net.transport import UDP_MAX_BYTES, Listener, PeerAddress, Transport
 from rigctl.net.udp import UdpTransport
 
 _IS_IT_RUNNING = "is its daemon running (rigctl serve)?"
+_LOOK_UP_S = 5.0
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 _ENVELOPE_BYTES = 300
@@ -198,6 +199,8 @@ class Route:
         return task
 
     async def _open(self, timeout_s: float) -> None:
+        # A datagram's way waits for nobody but who looks the name up.
+        timeout_s = max(timeout_s, _LOOK_UP_S) if self.address.scheme == "udp" else timeout_s
         try:
             async with asyncio.timeout(timeout_s):
                 await self._connect()
