@@ -72,19 +72,24 @@ def logged_markers(events: Iterable[Event], folder: str) -> list[LoggedMarker]:
 class MarkerFile:
     """A `.vmrk` that grows: one whole line per marker, one New Segment per position.
 
+    Args:
+        path: must not be there yet, unless it goes on.
+        data_file: the name of the samples' file.
+        goes_on: whether it is there, and whole.
+
     Raises:
-        RecordingError: it cannot be created; it must not be there yet.
+        RecordingError: it cannot be created, or read to go on.
     """
 
-    def __init__(self, path: Path, data_file: str) -> None:
+    def __init__(self, path: Path, data_file: str, *, goes_on: bool = False) -> None:
         self.path = path
-        self._number = 0
-        self._segments: set[int] = set()
-        write_new(path, brainvision.format_marker_head(data_file).encode())
-        with writing(path):
-            self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        self._reservation = Reservation(self._fd, _RESERVE_BYTES)
-        self._reservation.extend(0)
+        self._head = brainvision.format_marker_head(data_file).encode()
+        if not goes_on:
+            write_new(path, self._head)
+        standing = brainvision.read_markers(path)
+        self._number = len(standing)
+        self._segments = {item.position for item in standing if item.type == NEW_SEGMENT}
+        self._fd, self._reservation = _open(path)
 
     def append(self, entries: Iterable[LoggedMarker]) -> None:
         """Write markers with one write.
@@ -96,6 +101,22 @@ class MarkerFile:
         if lines:
             with writing(self.path):
                 write_all(self._fd, "".join(lines).encode())
+
+    def cut(self, end: int) -> None:
+        """Take out the markers that lie at a position or beyond; the events still have them.
+
+        Raises:
+            RecordingError: the file cannot be read or written.
+        """
+        with naming(self.path):
+            text = self.path.read_bytes().removeprefix(self._head)
+        lines = [line for line in map(_parsed, text.splitlines(keepends=True)) if line]
+        kept = [body for position, body in lines if position < end]
+        self._segments = {position for position in self._segments if position < end}
+        self._number = len(kept)
+        self.close()
+        replace(self.path, self._head + _numbered(kept))
+        self._fd, self._reservation = _open(self.path)
 
     def sync(self) -> None:
         """Make the markers durable."""
@@ -124,6 +145,15 @@ class MarkerFile:
         return repeated
 
 
+def _open(path: Path) -> tuple[int, Reservation]:
+    """Open a marker file for appending; return its descriptor and what is reserved of it."""
+    with writing(path):
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        reservation = Reservation(fd, _RESERVE_BYTES)
+        reservation.extend(os.fstat(fd).st_size)
+    return fd, reservation
+
+
 def regenerate(path: Path, data_file: str, entries: Sequence[LoggedMarker], end: int) -> bool:
     """Write a `.vmrk` anew from the logged markers, and return whether that changed it.
 
@@ -150,9 +180,15 @@ def regenerate(path: Path, data_file: str, entries: Sequence[LoggedMarker], end:
         logger.warning("%s: %d markers are not in the events; they are kept", path, count)
     logged = [(entry.position, _body(entry)) for entry in entries if entry.position <= end]
     bodies = _one_segment_each(sorted(logged + standing.kept, key=_first))
-    lines = "".join(f"Mk{number}={body}\n" for number, body in enumerate(bodies, start=1))
-    replace(path, head + lines.encode())
-    return before != head + lines.encode()
+    after = head + _numbered(bodies)
+    replace(path, after)
+    return before != after
+
+
+def _numbered(bodies: Iterable[str]) -> bytes:
+    """Return markers as lines with their numbers."""
+    lines = (f"Mk{number}={body}\n" for number, body in enumerate(bodies, start=1))
+    return "".join(lines).encode()
 
 
 def _entry(event: Event) -> LoggedMarker | None:
