@@ -6,7 +6,7 @@ To: `.vmrk`, which a reader finds complete at any time.
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from logging import getLogger
@@ -24,6 +24,8 @@ from rigctl.recording.space import Reservation
 logger = getLogger(__name__)
 
 KIND = "marker"
+CUT = "markers cut"
+"""What was logged of a stream's folder before, at a position or beyond, stands no more."""
 NEW_SEGMENT = "New Segment"
 COMMENT = "Comment"
 
@@ -63,10 +65,21 @@ def marker_event(folder: str, entry: LoggedMarker) -> NewEvent:
     return NewEvent(folder, KIND, msgspec.to_builtins(entry))
 
 
+def cut_event(folder: str, position: int) -> NewEvent:
+    """Return the event by which earlier markers at a position or beyond stand no more."""
+    return NewEvent(folder, CUT, {"position": position})
+
+
 def logged_markers(events: Iterable[Event], folder: str) -> list[LoggedMarker]:
-    """Return the markers of one stream, in the order of their positions."""
-    found = [_entry(event) for event in events if event.kind == KIND and event.source == folder]
-    return sorted((entry for entry in found if entry), key=_position)
+    """Return the markers of one stream that stand, in the order of their positions."""
+    found: list[LoggedMarker] = []
+    for event in events:
+        if event.source == folder and event.kind == KIND:
+            found += _entry(event)
+        elif event.source == folder and event.kind == CUT:
+            position = int(event.value["position"])
+            found = [entry for entry in found if entry.position < position]
+    return sorted(found, key=_position)
 
 
 class MarkerFile:
@@ -191,12 +204,11 @@ def _numbered(bodies: Iterable[str]) -> bytes:
     return "".join(lines).encode()
 
 
-def _entry(event: Event) -> LoggedMarker | None:
+def _entry(event: Event) -> Iterator[LoggedMarker]:
     try:
-        return msgspec.convert(event.value, LoggedMarker)
+        yield msgspec.convert(event.value, LoggedMarker)
     except msgspec.ValidationError:
         logger.warning("event %d of %s is no marker", event.sequence, event.writer)
-        return None
 
 
 def _position(entry: LoggedMarker) -> int:
@@ -257,11 +269,11 @@ def _taken(lines: Counter[str], body: str) -> bool:
 
 
 def _one_segment_each(lines: Sequence[_Line]) -> list[str]:
-    """Return the bodies with one New Segment per position: the one that says most (its time)."""
+    """Return the bodies with one New Segment per position: the last that says most (its time)."""
     best: dict[int, str] = {}
     for position, body in lines:
         if body.startswith(NEW_SEGMENT):
-            best[position] = max(best.get(position, ""), body, key=len)
+            best[position] = max(body, best.get(position, ""), key=len)
     kept: list[str] = []
     for position, body in lines:
         chosen = best.pop(position, "") if body.startswith(NEW_SEGMENT) else body

@@ -22,7 +22,7 @@ from rigctl.recording.append_file import FileDigest
 from rigctl.recording.checked import encode_document
 from rigctl.recording.durable import sync_folder, write_new, writing
 from rigctl.recording.events import EventLog
-from rigctl.recording.markers import COMMENT, NEW_SEGMENT, LoggedMarker, marker_event
+from rigctl.recording.markers import COMMENT, NEW_SEGMENT, LoggedMarker, cut_event, marker_event
 from rigctl.recording.stream_files import StreamFiles
 
 _FILL_BYTES = 1 << 20
@@ -55,7 +55,6 @@ class StreamWriter:
         self._lost_before = False
         self._closed = False
         self._sync_lock = threading.Lock()
-        self.samples = self.gaps = self.missing_samples = 0
         self._count_all()
         self.durable_samples = self.samples
 
@@ -104,7 +103,10 @@ class StreamWriter:
                 opened.
         """
         header = layout.read_stream_header(folder)
-        return cls(folder, header, StreamFiles(folder, header, goes_on=True), events)
+        writer = cls(folder, header, StreamFiles(folder, header, goes_on=True), events)
+        if events:  # markers of samples that were lost are not those of what follows
+            events.append_many([cut_event(folder.name, writer.samples + 1)])
+        return writer
 
     @property
     def bytes(self) -> int:
@@ -115,8 +117,7 @@ class StreamWriter:
     def digests(self) -> dict[str, FileDigest]:
         """Size and hash of the files that only grew, by their path below the session.
 
-        Complete once the writer is closed; left out is a file whose end could not be synced, and
-        what was opened again.
+        Complete once the writer is closed; without what could not be synced or was reopened.
         """
         return {f"{self.folder.name}/{name}": d for name, d in self._files.digests.items()}
 
@@ -239,6 +240,8 @@ class StreamWriter:
             self._files.cut(samples)
             self._count_all()
             self.durable_samples = min(self.durable_samples, self.samples)
+        if self._events:
+            self._events.append_many([cut_event(self.folder.name, samples)])
 
     def close(self) -> None:
         """Make all of it durable, give back reserved space, and close the files."""

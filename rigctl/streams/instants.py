@@ -1,6 +1,6 @@
 """Where an instant lies among samples that arrived in blocks (pure).
 
-From: block records of a ring, or index records of a recording.  To: `lookup`, `peers.window`.
+From: block records of a ring, or index records of a recording.  To: `lookup`, `peers`.
 
 A block arrives when its last sample has been taken, or later: what is late is the transport's and
 the scheduler's doing, and never negative.  So within a stretch without a break, at the nominal
@@ -61,6 +61,15 @@ def locate(arrivals: Sequence[Arrival], rate_hz: Fraction, instant_s: float) -> 
             return max(position, float(first)) if arrivals[begin].begins else position
         at = end
     return None
+
+
+def taken_s(arrivals: Sequence[Arrival], rate_hz: Fraction) -> float:
+    """Return when the last sample was taken, by the clock of the arrivals; there must be one."""
+    last = arrivals[-1]
+    begin, end = _stretch(arrivals, len(arrivals) - 1)
+    near = _near(arrivals, end, last.arrival_s)
+    position = _position(arrivals[max(begin, near.start) : end], rate_hz, last.arrival_s)
+    return last.arrival_s - (position - (last.stop - 1)) / float(rate_hz)
 
 
 def arrivals_of(rows: Iterable[Row], *, from_beginning: bool) -> Iterator[Arrival]:

@@ -222,6 +222,39 @@ def test_markers_go_on_with_their_numbers(session: Session) -> None:
     ]
 
 
+def test_markers_of_lost_samples_do_not_come_to_stand_at_those_that_follow(
+    session: Session,
+) -> None:
+    with EventLog(session.path / layout.EVENTS, "recorder") as events:
+        writer = record(session, events)
+        writer.mark(Marker(20, "Stimulus", "kept"), Marker(23, "Stimulus", "lost"))
+        writer.close()
+    recover(session.path)
+    with EventLog(session.path / layout.EVENTS, "recorder") as events:
+        with StreamWriter.reopen(session.path / "amp", events) as writer:
+            writer.append(frames(INFO, 20), counter=0, arrival_s=99)
+            writer.mark(Marker(25, "Stimulus", "new"))
+    seal(Session.open(session.path))
+    assert verify(session.path, full=True).problems == []
+    assert stimuli(session.path / "amp/data.vmrk") == [0, 4, 8, 12, 16, 20, 25]
+
+
+def test_of_two_segments_at_a_place_the_last_that_was_begun_stands(session: Session) -> None:
+    """The first was killed before its first sample came."""
+    with EventLog(session.path / layout.EVENTS, "recorder") as events:
+        writer = record(session, events)
+        writer.new_segment(WHEN)
+        writer.close()
+    with EventLog(session.path / layout.EVENTS, "recorder") as events:
+        with StreamWriter.reopen(session.path / "amp", events) as writer:
+            writer.new_segment(WHEN.replace(year=2030))
+            writer.append(frames(INFO, 20), counter=0, arrival_s=99)
+    seal(session)
+    text = (session.path / "amp/data.vmrk").read_text()
+    assert "New Segment,,21,1,0,2030" in text
+    assert text.count("New Segment") == 2
+
+
 def test_events_go_on_with_their_numbers(session: Session) -> None:
     path = session.path / layout.EVENTS
     for value in "ab":
