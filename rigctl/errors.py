@@ -156,11 +156,13 @@ class Overrun(RingError):
     Args:
         text: what was asked for.
         tail: the oldest sample index that is still there.
+        missing: how many samples before it were asked for, where that is known.
     """
 
-    def __init__(self, text: str, *, tail: int = 0) -> None:
+    def __init__(self, text: str, *, tail: int = 0, missing: int = 0) -> None:
         super().__init__(text)
         self.tail = tail
+        self.missing = missing
 
 
 class RingClosed(RingError):

@@ -1,6 +1,6 @@
 """Conditions while they last: what was wrong with a session, and from when to when (pure).
 
-From: `daemon.rig`, which hands it the conditions at each look.  To: ``session.json``.
+From: `daemon.chronicle`, which hands it the conditions at each look.  To: ``session.json``.
 """
 
 from collections.abc import Iterable
@@ -18,17 +18,26 @@ class Episodes:
     """The episodes of one session.
 
     Args:
-        before: those that it has had already.
+        former: those that it has already; one that has not ended goes on until the next look.
     """
 
-    def __init__(self, before: Iterable[Episode] = ()) -> None:
-        self._open: dict[tuple[str, str], int] = {}
-        self._all: list[Episode] = list(before)
+    def __init__(self, former: Iterable[Episode] = ()) -> None:
+        self._all = list(former)
+        self._open = {
+            (episode.condition, episode.source): index
+            for index, episode in enumerate(self._all)
+            if episode.until_unix_s is None
+        }
 
     @property
     def all(self) -> tuple[Episode, ...]:
         """All episodes so far, in the order in which they began."""
         return tuple(self._all)
+
+    def add(self, episode: Episode) -> None:
+        """Add one that has begun and ended."""
+        if len(self._all) < _MAX_EPISODES:
+            self._all.append(episode)
 
     def look(self, conditions: Iterable[Condition], unix_s: float) -> bool:
         """Take what is the case now; return whether an episode began or ended."""

@@ -1,41 +1,38 @@
-"""What a session is opened with: its header, its log, a data root that can be written.
+"""Where a rig's sessions go, and whether one can begin there.
 
 From: the rig's configuration.  To: `daemon.recording`.
 """
 
 import logging
 import os
-import platform
-import socket
-from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 from rigctl import log as logs
 from rigctl.config import Rig
-from rigctl.errors import RecordingError
-from rigctl.messages import PROTOCOL_VERSION, Json
+from rigctl.errors import RecordingError, SessionExists
+from rigctl.messages import ExpRef
 from rigctl.recording.layout import LOG
-from rigctl.recording.session import ClockPair, SessionHeader, SessionStream
+from rigctl.recording.session import Session
 
 log = logging.getLogger(__name__)
 
 
-def header(rig: Rig, streams: Mapping[str, SessionStream]) -> SessionHeader:
-    """Return what is known of a session when it begins."""
-    config: dict[str, Json] = rig.document.values if rig.document else {}
-    return SessionHeader(
-        state="STARTING",
-        host=socket.gethostname(),
-        clock=ClockPair.now(),
-        versions={
-            "rigctl": version("rigctl"),
-            "python": platform.python_version(),
-            "protocol": PROTOCOL_VERSION,
-        },
-        config=config,
-        streams=dict(streams),
-    )
+def path_of(rig: Rig, exp_ref: ExpRef) -> Path:
+    """Return where a session's folder is, or would be."""
+    return rig.data_root / exp_ref.folder / rig.name
+
+
+def check_free(rig: Rig, exp_ref: ExpRef) -> None:
+    """Raise if a session's folder exists.
+
+    Raises:
+        SessionExists: it does; nothing of it is touched.
+    """
+    path = path_of(rig, exp_ref)
+    if path.exists():
+        raise SessionExists(
+            f"{path} exists already and nothing is overwritten: choose another number"
+        )
 
 
 def check_writable(rig: Rig) -> None:
@@ -53,10 +50,10 @@ def check_writable(rig: Rig) -> None:
         raise RecordingError(f"data_root {root} cannot be written: permission denied")
 
 
-def open_log(session: Path) -> logging.Handler | None:
-    """Have what is logged go to the session's own log, too."""
+def open_log(session: Session) -> logging.Handler | None:
+    """Have what is logged go to the session's own log, too; None if it cannot."""
     try:
-        return logs.add_file(session / LOG)
+        return logs.add_file(session.path / LOG)
     except OSError as error:
-        log.warning("%s has no log of its own: %s", session, error)
+        log.warning("%s has no log of its own: %s", session.path, error)
         return None

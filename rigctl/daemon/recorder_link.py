@@ -58,6 +58,7 @@ class RecorderLink:
         self._ready = asyncio.Event()
         self._progress = asyncio.Event()
         self._ended: asyncio.Future[Ended] | None = None
+        self._session = ""
         self._heard_s = 0.0
         self.digests: dict[str, FileDigest] | None = None
         """What the recorder said of the files of the last session; None if it never came to."""
@@ -90,6 +91,7 @@ class RecorderLink:
     def begin(self, order: Begin) -> None:
         """Have it record a session."""
         self.digests = None
+        self._session = order.session
         self._heard_s = time.monotonic()
         self._ended = asyncio.get_running_loop().create_future()
         self.tell(order)
@@ -104,11 +106,12 @@ class RecorderLink:
         self._progress.clear()
         await self._progress.wait()
 
-    async def finish(self, within_s: float | None) -> None:
-        """Have it write what has arrived and close its files.
+    async def finish(self, within_s: float | None, stop_s: float | None = None) -> None:
+        """Have it write what has arrived, or up to an instant, and close its files.
 
         Args:
             within_s: how long to wait; None for as long as it may take at the most.
+            stop_s: the instant on the rig's clock; one in the future is waited for beside that.
 
         Raises:
             RecordingError: it is gone, or not done in time; it goes on nevertheless.
@@ -117,8 +120,9 @@ class RecorderLink:
         if ended is None:
             return
         if self._worker:
-            self._worker.send(Finish())
+            self._worker.send(Finish(stop_s))
         timeout_s = _SEAL_S if within_s is None else within_s
+        timeout_s += max(stop_s - time.monotonic(), 0.0) if stop_s is not None else 0.0
         done, _ = await asyncio.wait([ended], timeout=timeout_s)
         if not done:
             if within_s is None:
@@ -148,10 +152,15 @@ class RecorderLink:
                     self._ready.set()
                 case Progress(streams):
                     self._take_counts(streams)
-                case Ended() if self._ended and not self._ended.done():
-                    self._ended.set_result(report)
+                case Ended():
+                    self._take_end(report)
         if self._worker is worker:
             await self._lost(worker)
+
+    def _take_end(self, report: Ended) -> None:
+        # A recorder that is told to finish twice answers twice: not to what was begun meanwhile.
+        if self._ended and not self._ended.done() and report.session == self._session:
+            self._ended.set_result(report)
 
     async def _lost(self, worker: Worker) -> None:
         """The recorder is gone unasked: nothing is recorded any more, and that is said."""

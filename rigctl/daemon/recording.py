@@ -10,25 +10,20 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
-import msgspec
-
 from rigctl import log as logs
 from rigctl.config import Rig
 from rigctl.daemon import opening
-from rigctl.daemon.episodes import Episodes
+from rigctl.daemon.chronicle import Chronicle, wall_s
 from rigctl.daemon.recorder_link import RecorderLink
+from rigctl.daemon.session_facts import header_of, streams_of
 from rigctl.daemon.streams import StreamState
-from rigctl.errors import RecordingError, SessionExists, StreamError
+from rigctl.errors import RecordingError, StreamError
 from rigctl.messages import ExpRef
 from rigctl.peers.orders import Attach, Begin, Note, Noticed
+from rigctl.peers.process import READY_S
 from rigctl.recording.manifest import seal
-from rigctl.recording.recover import recover
-from rigctl.recording.session import (
-    ClockOffset,
-    Session,
-    SessionStream,
-    Window,
-)
+from rigctl.recording.recover import is_in_order, recover
+from rigctl.recording.session import ClockOffset, Session
 from rigctl.reports import Condition
 
 log = logging.getLogger(__name__)
@@ -37,10 +32,12 @@ _DEFAULT_WITHIN_S = 10.0
 _SHARE = 0.8
 """The part of the controller's patience in which START or STOP must be done; the rest is the
 reply's."""
+_AFTER_START_S = 2.0
+"""How long after an instant in the future the first samples may come at the least."""
 
 
 class Recording:
-    """One session at a time, from `begin` to `seal`.
+    """One session at a time, from `begin` (or `resume`, or `adopt`) to `seal`.
 
     Args:
         rig: the rig's configuration.
@@ -60,17 +57,18 @@ class Recording:
         self._streams = streams
         self._recorded = {name: s for name, s in streams.items() if s.recorded}
         self.recorder = RecorderLink(rig, self._recorded, changed, held)
-        self._window: Window | None = None
-        self._episodes = Episodes()
-        self._offsets: list[ClockOffset] = []
-        self._unsaved = False
+        self._chronicle = Chronicle()
+        self._is_adopted = False
         self._log_file: logging.Handler | None = None
-        self._writing = asyncio.Lock()
-        self.session: Session | None = None
+
+    @property
+    def session(self) -> Session | None:
+        """The session that is recorded, or was and is not sealed yet."""
+        return self._chronicle.session
 
     def path_of(self, exp_ref: ExpRef) -> Path:
         """Return where a session's folder is, or would be."""
-        return self._rig.data_root / exp_ref.folder / self._rig.name
+        return opening.path_of(self._rig, exp_ref)
 
     def check_free(self, exp_ref: ExpRef) -> None:
         """Raise if the session's folder exists.
@@ -78,11 +76,7 @@ class Recording:
         Raises:
             SessionExists: it does; nothing of it is touched.
         """
-        path = self.path_of(exp_ref)
-        if path.exists():
-            raise SessionExists(
-                f"{path} exists already and nothing is overwritten: choose another number"
-            )
+        opening.check_free(self._rig, exp_ref)
 
     async def open(self) -> None:
         """Start the recorder process, so that START finds it warm.
@@ -99,62 +93,81 @@ class Recording:
     ) -> None:
         """Create the session and return when every required stream has samples on disk.
 
+        Args:
+            exp_ref: its reference.
+            within_s: how long the controller waits; an instant in the future is waited for in any
+                case.
+            start_s: the instant on the rig's clock with which it begins, also a past one that the
+                rings still have; None for what comes from now on.
+
         Raises:
             SessionExists: its folder is there already.
             StreamError: a stream, which is named, has no sample on disk in time.
             RecordingError: the disk refuses.
         """
-        self.session = await self._create(exp_ref)
-        await self._record(Window(start_unix_s=_unix_s(start_s)))
-        if self._recorded:
-            await self._until_durable((within_s or _DEFAULT_WITHIN_S) * _SHARE)
-        await self._update(state="RUNNING", window=self._window)
+        await self._create(exp_ref, start_s)
+        assert self.session
+        path = str(self.session.path)
+        await self._record(Begin(path, str(exp_ref), self._rings(), start_s))
+        log.info("session %s in %s", exp_ref, path)
+        timeout_s = (within_s or _DEFAULT_WITHIN_S) * _SHARE
+        if start_s is not None and (ahead_s := start_s - time.monotonic()) > 0:
+            timeout_s = max(timeout_s, ahead_s + _AFTER_START_S)
+        await self._until_durable(timeout_s)
+        self._look_at_streams()
+        await self._chronicle.run()
 
     async def resume(self, path: Path, since_unix_s: float | None) -> None:
-        """Go on with a session that was recovered, after a crash.
+        """Go on with a session that a crash ended; returns when the recorder has begun.
+
+        Args:
+            path: its folder, which `recording.recover` has put in order.
+            since_unix_s: when it was last seen to be recorded, if that is known.
 
         Raises:
-            RecordingError: it cannot be opened or written.
+            RecordingError: it is no such session, or the recorder does not begin.
         """
-        session = self.session = Session.open(path)
-        await self._record(session.record.window or Window(start_unix_s=since_unix_s or 0.0))
-        await self._update(state="RUNNING", window=self._window)
+        await self.open()
+        session = await asyncio.to_thread(Session.open, path)
+        self._chronicle.take_over(session, since_unix_s, goes_on=True)
+        ref = session.record.reference
+        order = Begin(str(path), ref, self._rings(), resume=True, since_unix_s=since_unix_s)
+        await self._record(order)
+        log.warning("session %s goes on in %s", ref, path)
+        if self._recorded:
+            await self._until_begun()
+        await self._chronicle.run()
 
     def adopt(self, path: Path) -> None:
-        """Make a session that was stopped and not sealed the current one again.
+        """Take over a session that was stopped and not sealed, to be sealed by `seal`.
 
         Raises:
-            RecordingError: it cannot be opened.
+            RecordingError: it is no such session.
         """
-        self.session = Session.open(path)
-
-    def note_clock(self, sample: ClockOffset) -> None:
-        """Keep what a controller says of this rig's clock; it is saved with what follows."""
-        if self.session and self._window:
-            self._offsets.append(sample)
-            self._unsaved = True
+        session = Session.open(path)
+        self._chronicle.take_over(session, None, goes_on=False)
+        self._log_file = opening.open_log(session)
+        self._is_adopted = True
 
     async def end(self, within_s: float | None = None, stop_s: float | None = None) -> None:
-        """Write what has arrived and close all files.
+        """Write what has arrived, or up to an instant, and close all files.
+
+        Args:
+            within_s: how long the controller waits.
+            stop_s: the instant on the rig's clock with which the window ends; one in the future is
+                waited for, what was recorded after a past one is cut off.
 
         Raises:
             RecordingError: the recorder is gone or not done yet; what is on disk stays.
         """
-        if self._window:
-            self._window = msgspec.structs.replace(self._window, stop_unix_s=_unix_s(stop_s))
-            self._episodes.look((), time.time())
+        stop_unix_s = wall_s(stop_s)
         try:
-            await self.recorder.finish((within_s or _DEFAULT_WITHIN_S) * _SHARE)
+            await self.recorder.finish((within_s or _DEFAULT_WITHIN_S) * _SHARE, stop_s)
         finally:
+            self._look_at_streams()
             for stream in self._recorded.values():
                 stream.end_session()
-            window, self._window = self._window, None
-            await self._update(
-                state="STOPPED",
-                window=window,
-                episodes=self._episodes.all,
-                clock_offsets=tuple(self._offsets),
-            )
+            await self._chronicle.end(stop_unix_s)
 
     async def abandon(self, reason: str, within_s: float | None = None) -> None:
         """Set a session aside that is not to be, so that its reference is free again.
@@ -164,12 +177,11 @@ class Recording:
         """
         with contextlib.suppress(RecordingError):
             await self.end(within_s)
-        session, self.session = self.session, None
-        if session:
-            self._close_log()
-            async with self._writing:
+        async with self._chronicle.closed() as session:
+            if session:
+                self._close_log()
                 path = await asyncio.to_thread(session.set_aside, reason)
-            log.warning("the recording so far is kept in %s", path)
+                log.warning("the recording so far is kept in %s", path)
 
     async def seal(self) -> None:
         """Seal the session: its manifest is the last thing that is written.
@@ -177,31 +189,28 @@ class Recording:
         Raises:
             RecordingError: a file cannot be read or written.
         """
-        session, self.session = self.session, None
-        if session is None:
-            return
-        try:
-            await self.recorder.finish(None)
-        finally:
-            self._close_log()
-        async with self._writing:
+        async with self._chronicle.closed() as session:
+            if session is None:
+                return
+            try:
+                await self.recorder.finish(None)
+            finally:
+                self._close_log()
             await asyncio.to_thread(self._seal, session)
-        log.info("sealed %s", session.path)
+            log.info("sealed %s", session.path)
 
     def see(self, conditions: Iterable[Condition]) -> None:
         """Note what is wrong with the session at present, and what no longer is."""
-        if self._window and self._episodes.look(conditions, time.time()):
-            self._unsaved = True
+        self._look_at_streams()
+        self._chronicle.see(conditions)
+
+    def note_clock(self, sample: ClockOffset) -> None:
+        """Note how far another clock is from the rig's; saved with what else was noted."""
+        self._chronicle.note_clock(sample)
 
     async def save_episodes(self) -> None:
         """Have ``session.json`` say what was noted."""
-        if not self._unsaved:
-            return
-        self._unsaved = False
-        try:
-            await self._update(episodes=self._episodes.all, clock_offsets=tuple(self._offsets))
-        except RecordingError as error:
-            log.error("the session cannot say what is wrong with it: %s", error)
+        await self._chronicle.save()
 
     def attach(self, stream: str, ring: str) -> None:
         """A stream goes on in another ring."""
@@ -213,40 +222,52 @@ class Recording:
         if stream in self._recorded:
             self.recorder.tell(Note(stream, noticed.kind, noticed.text, noticed.facts, noticed.at))
 
-    async def _record(self, window: Window) -> None:
-        """Have the recorder record into the current session from now on."""
+    async def _create(self, exp_ref: ExpRef, start_s: float | None) -> None:
+        header = header_of(self._rig, self._recorded)
+        root, name = self._rig.data_root, self._rig.name
+        creating = asyncio.to_thread(Session.create, root, exp_ref, name, header)
+        task = asyncio.create_task(creating, name=f"create {exp_ref}")
+        try:
+            self._chronicle.begin(await asyncio.shield(task), start_s)
+        except asyncio.CancelledError:
+            self._chronicle.begin(await task, start_s)  # it is there all the same, to be set aside
+            raise
+
+    async def _record(self, order: Begin) -> None:
+        """Have the recorder begin; `order` is for the session that was begun or taken over."""
         assert self.session
-        path, record = self.session.path, self.session.record
-        log.info("session %s in %s", record.reference, path)
-        self._episodes, self._offsets = Episodes(record.episodes), []
-        self._log_file = await asyncio.to_thread(opening.open_log, path)
+        self._is_adopted = False
+        self._log_file = await asyncio.to_thread(opening.open_log, self.session)
         for stream in self._recorded.values():
             stream.begin_session()
-        self._window = window
         if self._recorded:
-            rings = {n: s.opened.ring if s.opened else None for n, s in self._recorded.items()}
-            self.recorder.begin(Begin(str(path), record.reference, rings))
+            self.recorder.begin(order)
 
     def _seal(self, session: Session) -> None:
-        if self._recorded and self.recorder.digests is None:
+        in_order = self._is_adopted and is_in_order(session.path)
+        if self._recorded and self.recorder.digests is None and not in_order:
             # The recorder did not come to its end: a torn tail is moved aside first.
             recover(session.path)
             session = Session.open(session.path)
-        episodes = (*session.record.episodes, *self._episodes.all)
-        session.update(episodes=tuple(dict.fromkeys(episodes)), streams=self._session_streams())
+        episodes = (*session.record.episodes, *self._chronicle.episodes)
+        streams = streams_of(self._recorded, session.record.streams)
+        session.update(episodes=tuple(dict.fromkeys(episodes)), streams=streams)
         seal(session, self.recorder.digests)
 
-    async def _create(self, exp_ref: ExpRef) -> Session:
-        place = (self._rig.data_root, exp_ref, self._rig.name)
-        creating = asyncio.to_thread(
-            Session.create, *place, opening.header(self._rig, self._session_streams())
-        )
-        task = asyncio.create_task(creating, name=f"create {exp_ref}")
+    def _rings(self) -> dict[str, str | None]:
+        return {name: s.opened.ring if s.opened else None for name, s in self._recorded.items()}
+
+    def _look_at_streams(self) -> None:
+        for name, stream in self._recorded.items():
+            self._chronicle.take_counts(name, stream.counts)
+
+    async def _until_begun(self) -> None:
         try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            self.session = await task  # it is there all the same, to be set aside
-            raise
+            async with asyncio.timeout(READY_S):
+                await self.recorder.progress()
+        except TimeoutError:
+            text = f"the recorder has not begun within {READY_S:g} s: the disk may hang"
+            raise RecordingError(text) from None
 
     async def _until_durable(self, timeout_s: float) -> None:
         try:
@@ -270,26 +291,7 @@ class Recording:
                 raise StreamError(f"stream {name} cannot be recorded: {stream.counts.failure}")
         return [name for name, stream in required.items() if not stream.counts.durable_samples]
 
-    async def _update(self, **changes: object) -> None:
-        async with self._writing:
-            if self.session:
-                await asyncio.to_thread(self.session.update, **changes)
-
     def _close_log(self) -> None:
         if self._log_file:
             logs.remove(self._log_file)
             self._log_file = None
-
-    def _session_streams(self) -> dict[str, SessionStream]:
-        return {
-            name: SessionStream(
-                required=stream.entry.required,
-                device=stream.entry.device,
-                failure=stream.counts.failure,
-            )
-            for name, stream in self._recorded.items()
-        }
-
-
-def _unix_s(monotonic_s: float | None) -> float:
-    return time.time() + (0.0 if monotonic_s is None else monotonic_s - time.monotonic())

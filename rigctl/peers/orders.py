@@ -36,13 +36,19 @@ class RecorderSetup(_Line, frozen=True):
 
 
 class Begin(_Line, frozen=True):
-    """Record into a session from now on."""
+    """Record into a session, from an instant or from now on."""
 
     session: str
     """The path of its folder."""
     exp_ref: str
     streams: dict[str, str | None]
     """Every stream to record, with the ring that it has at present."""
+    start_s: float | None = None
+    """The instant on the rig's clock with which the recording begins, past or future."""
+    resume: bool = False
+    """Whether the session was recorded before a crash, is in order again, and goes on."""
+    since_unix_s: float | None = None
+    """To resume: when it was last seen to be recorded, if that is known."""
 
 
 class Attach(_Line, frozen=True):
@@ -64,7 +70,10 @@ class Note(_Line, frozen=True):
 
 
 class Finish(_Line, frozen=True):
-    """Record what has arrived so far, then close all files."""
+    """Record up to an instant, or what has arrived so far, then close all files."""
+
+    stop_s: float | None = None
+    """The instant on the rig's clock; what is taken then does not belong to it any more."""
 
 
 # --- reports: worker to daemon
@@ -103,6 +112,18 @@ class Noticed(_Line, frozen=True):
     """The ring's sample at which it was noticed."""
 
 
+class Interruption(msgspec.Struct, frozen=True):
+    """What a crash cost a stream that goes on."""
+
+    folder: str
+    position: int
+    """The first sample behind it, counted from the folder's beginning."""
+    missing: int
+    """How many samples lie between, estimated by the clock; 0 where it cannot tell."""
+    since_unix_s: float | None
+    until_unix_s: float
+
+
 class Counts(msgspec.Struct, frozen=True):
     """What is on disk of a stream."""
 
@@ -114,6 +135,10 @@ class Counts(msgspec.Struct, frozen=True):
     bytes: int = 0
     failure: str = ""
     """Why nothing more is recorded of it; empty while all is well."""
+    positions: dict[str, tuple[float | None, float | None]] = {}
+    """By folder: where the window's start and stop fall, in samples and fractions, as known."""
+    interruption: Interruption | None = None
+    """What was lost before it was resumed, once its first sample came."""
 
 
 class Progress(_Line, frozen=True):
@@ -128,6 +153,8 @@ class Ended(_Line, frozen=True):
     streams: dict[str, Counts]
     digests: dict[str, FileDigest]
     """Size and hash of the files that only grew, by path below the session."""
+    session: str = ""
+    """The path of the last session that was begun."""
 
 
 Order = SourceSetup | RecorderSetup | Begin | Attach | Note | Finish

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from rigctl.errors import RigctlError
+from rigctl.peers.former import Former, boot, find_former
 from rigctl.peers.orders import (
     Attach,
     Begin,
@@ -36,7 +37,7 @@ BEAT_S = 0.4
 
 
 class Recorder:
-    """Carries out the daemon's orders.
+    """Carries out the daemon's orders; a recording that is to end ends beside them.
 
     Args:
         channel: to the daemon.
@@ -46,10 +47,13 @@ class Recorder:
     def __init__(self, channel: Channel, flush_s: float) -> None:
         self._channel = channel
         self._flush_s = flush_s
+        self._session = ""
         self._tracks: dict[str, Track] = {}
         self._events: EventLog | None = None
+        self._events_lock = threading.Lock()
         self._finished = threading.Event()
         self._flusher: threading.Thread | None = None
+        self._finisher: threading.Thread | None = None
 
     def obey(self, order: Order) -> None:
         """Carry out one order."""
@@ -59,61 +63,81 @@ class Recorder:
             case Attach(stream, ring):
                 if track := self._tracks.get(stream):
                     track.attach(ring, from_start=True)
-            case Finish() if self._events is None:
-                self._channel.report(Ended({}, {}))
+            case Finish(stop_s):
+                self._finish(stop_s)
             case Note():
                 self._note(order)
-            case Finish():
-                self.finish()
             case _:
                 log.error("an order that a recorder does not know: %s", order)
 
     def finish(self) -> None:
         """Record what has arrived, close all files, and say what there is."""
-        if self._events is None:
-            return
+        if self._tracks:
+            self._finish(None)
+        if self._finisher:
+            self._finisher.join()
+            self._finisher = None
+
+    def _finish(self, stop_s: float | None) -> None:
+        """Have the recording end at an instant, or at once, whatever was ordered before."""
         for track in self._tracks.values():
-            track.finish()
-        for track in self._tracks.values():
+            track.finish(stop_s)
+        if self._finisher is None or not self._finisher.is_alive():
+            self._finisher = threading.Thread(target=self._end, name="finish")
+            self._finisher.start()
+
+    def _end(self) -> None:
+        """Wait until all streams have ended, close all files, and say what there is."""
+        tracks = self._tracks
+        for track in tracks.values():
             track.join()
         self._finished.set()
         if self._flusher:
             self._flusher.join()
         counts = self._counts()
         samples = {name: count.samples for name, count in counts.items()}
-        self._log_event(self._events, "stop", {"samples": samples})
-        self._events.close()
-        self._events = None
-        digests = {n: d for track in self._tracks.values() for n, d in track.digests.items()}
-        self._channel.report(Ended(counts, digests))
+        self._log_event("stop", {"samples": samples})
+        with self._events_lock:
+            if self._events:
+                self._events.close()
+            self._events = None
+        digests = {n: d for track in tracks.values() for n, d in track.digests.items()}
         self._tracks = {}
+        self._channel.report(Ended(counts, digests, self._session))
 
     def _begin(self, order: Begin) -> None:
         self.finish()  # one session at a time, whatever the order of the orders
         session = Path(order.session)
+        self._session = order.session
         try:
+            formers = _formers(order) if order.resume else {}
             self._events = EventLog(session / EVENTS, "recorder")
         except RigctlError as error:
             failed = {stream: Counts(failure=str(error)) for stream in order.streams}
             self._channel.report(Progress(failed))
             return
-        self._log_event(self._events, "start", {"exp_ref": order.exp_ref})
+        kind = "resume" if order.resume else "start"
+        self._log_event(kind, {"exp_ref": order.exp_ref, "boot": boot()})
         self._finished.clear()
         self._tracks = {
-            stream: Track(stream, session, self._events, self._report) for stream in order.streams
+            stream: Track(stream, session, self._events, self._report, order.start_s)
+            for stream in order.streams
         }
+        for stream, former in formers.items():
+            self._tracks[stream].go_on(former)
         for stream, ring in order.streams.items():
             if ring:
-                self._tracks[stream].attach(ring, from_start=False)
+                self._tracks[stream].attach(ring, from_start=order.resume)
             self._tracks[stream].start()
         self._flusher = threading.Thread(target=self._flush, name="flush")
         self._flusher.start()
+        self._report()
 
     def _note(self, note: Note) -> None:
         track = self._tracks.get(note.stream)
-        if self._events and track:
+        if track:
             value = {**note.facts, "text": note.text, "sample": track.position_of(note.at)}
-            self._log_event(self._events, note.kind, value, source=note.stream)
+            self._log_event(note.kind, value, source=note.stream)
 
     def _flush(self) -> None:
         """Flush every interval; report more often, so that a recorder that hangs is found out."""
@@ -131,13 +155,24 @@ class Recorder:
     def _counts(self) -> dict[str, Counts]:
         return {name: track.counts for name, track in self._tracks.items()}
 
-    def _log_event(
-        self, events: EventLog, kind: str, value: object, source: str = "recorder"
-    ) -> None:
-        try:
-            events.append(source, kind, value)
-        except RigctlError as error:
-            log.error("event %s not written: %s", kind, error)
+    def _log_event(self, kind: str, value: object, source: str = "recorder") -> None:
+        with self._events_lock:
+            try:
+                if self._events:
+                    self._events.append(source, kind, value)
+            except RigctlError as error:
+                log.error("event %s not written: %s", kind, error)
+
+
+def _formers(order: Begin) -> dict[str, Former]:
+    """Return what the session has of its streams.
+
+    Raises:
+        RecordingError: it cannot be read.
+    """
+    path, since_unix_s = Path(order.session), order.since_unix_s
+    found = {stream: find_former(path, stream, since_unix_s) for stream in order.streams}
+    return {stream: former for stream, former in found.items() if former}
 
 
 def main() -> int:

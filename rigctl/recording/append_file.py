@@ -1,4 +1,4 @@
-"""A file that only grows, by whole pieces, and knows its own digest.
+"""A file that grows by whole pieces, may be cut at its end, and knows its own digest.
 
 From: `stream_writer`.  To: the disk.
 
@@ -9,6 +9,7 @@ what the CRC does (BLAKE2b 0.75 s/GB, CRC-32 0.19 s/GB), so it is the flush thre
 import errno
 import hashlib
 import os
+from collections import deque
 from pathlib import Path
 
 import msgspec
@@ -20,7 +21,10 @@ from rigctl.recording.space import Reservation
 DIGEST_BYTES = 32
 
 _CHUNK = 1 << 20
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_ADD = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+_NEW = _ADD | os.O_CREAT | os.O_EXCL
+_KEPT_HASHES = 120
+"""How many earlier states of the hash are kept, one for each flush, for a cut to go back to."""
 
 
 class FileDigest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -34,31 +38,47 @@ class FileDigest(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AppendFile:
-    """A new file, opened for appending; the bytes before `size` are settled.
+    """A file opened for appending; the bytes before `size` are settled.
 
     Args:
-        path: must not be there yet.
+        path: must not be there yet, unless it goes on.
         ahead: bytes to reserve ahead.
+        goes_on: whether it is there and all of it is settled; its digest is not known then.
 
     Raises:
-        RecordingError: it cannot be created.
+        RecordingError: it cannot be created or opened.
     """
 
-    def __init__(self, path: Path, ahead: int = 0) -> None:
+    def __init__(self, path: Path, ahead: int = 0, *, goes_on: bool = False) -> None:
         with writing(path):
-            self._fd = os.open(path, _FLAGS, 0o644)
+            self._fd = os.open(path, _ADD if goes_on else _NEW, 0o644)
+            self.size = os.fstat(self._fd).st_size
         self.path = path
-        self.size = 0
         self._broken = ""
-        self._hashed = 0
         self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        self._hashed = 0
+        self._is_hashed = not goes_on
+        self._hashes = deque([(0, self._hash.copy())], maxlen=_KEPT_HASHES)
         self._reservation = Reservation(self._fd, ahead)
-        self._reservation.extend(0)
+        self._reservation.extend(self.size)
 
     @property
     def digest(self) -> FileDigest | None:
         """Size and hash of what is settled, if `hash_settled` has seen all of it."""
-        return FileDigest(self.size, self._hash.hexdigest()) if self._hashed == self.size else None
+        known = self._is_hashed and self._hashed == self.size
+        return FileDigest(self.size, self._hash.hexdigest()) if known else None
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return bytes that are settled.
+
+        Raises:
+            RecordingError: they cannot be read, or not all of them are there.
+        """
+        with writing(self.path):
+            data = os.pread(self._fd, size, offset)
+            if len(data) != size:
+                raise OSError(errno.EIO, "it was cut off by another program")
+            return data
 
     def write(self, data: bytes | memoryview) -> None:
         """Write behind the settled bytes; `settle` or `revert` must follow.
@@ -86,6 +106,19 @@ class AppendFile:
         except OSError as error:
             self._broken = f"an unfinished append could not be cut off: {error.strerror}"
 
+    def cut(self, size: int) -> None:
+        """Cut off what is settled behind so many bytes; its thread must not hash meanwhile.
+
+        Raises:
+            RecordingError: it failed.
+        """
+        with writing(self.path):
+            os.ftruncate(self._fd, size)
+        self.size = size
+        while self._hashes and self._hashed > size:
+            self._hashed, self._hash = self._hashes.pop()
+        self._is_hashed = self._is_hashed and self._hashed <= size
+
     def sync(self) -> None:
         """Make it durable, and reserve further space.
 
@@ -109,7 +142,9 @@ class AppendFile:
         Raises:
             RecordingError: it cannot be read back.
         """
-        end = self.size
+        end = self.size if self._is_hashed else self._hashed
+        if self._hashed < end:
+            self._hashes.append((self._hashed, self._hash.copy()))
         with writing(self.path):
             while self._hashed < end:
                 chunk = os.pread(self._fd, min(_CHUNK, end - self._hashed), self._hashed)

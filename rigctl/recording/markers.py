@@ -6,7 +6,7 @@ To: `.vmrk`, which a reader finds complete at any time.
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from logging import getLogger
@@ -24,6 +24,8 @@ from rigctl.recording.space import Reservation
 logger = getLogger(__name__)
 
 KIND = "marker"
+CUT = "markers cut"
+"""What was logged of a stream's folder before, at a position or beyond, stands no more."""
 NEW_SEGMENT = "New Segment"
 COMMENT = "Comment"
 
@@ -63,28 +65,44 @@ def marker_event(folder: str, entry: LoggedMarker) -> NewEvent:
     return NewEvent(folder, KIND, msgspec.to_builtins(entry))
 
 
+def cut_event(folder: str, position: int) -> NewEvent:
+    """Return the event by which earlier markers at a position or beyond stand no more."""
+    return NewEvent(folder, CUT, {"position": position})
+
+
 def logged_markers(events: Iterable[Event], folder: str) -> list[LoggedMarker]:
-    """Return the markers of one stream, in the order of their positions."""
-    found = [_entry(event) for event in events if event.kind == KIND and event.source == folder]
-    return sorted((entry for entry in found if entry), key=_position)
+    """Return the markers of one stream that stand, in the order of their positions."""
+    found: list[LoggedMarker] = []
+    for event in events:
+        if event.source == folder and event.kind == KIND:
+            found += _entry(event)
+        elif event.source == folder and event.kind == CUT:
+            position = int(event.value["position"])
+            found = [entry for entry in found if entry.position < position]
+    return sorted(found, key=_position)
 
 
 class MarkerFile:
     """A `.vmrk` that grows: one whole line per marker, one New Segment per position.
 
+    Args:
+        path: must not be there yet, unless it goes on.
+        data_file: the name of the samples' file.
+        goes_on: whether it is there, and whole.
+
     Raises:
-        RecordingError: it cannot be created; it must not be there yet.
+        RecordingError: it cannot be created, or read to go on.
     """
 
-    def __init__(self, path: Path, data_file: str) -> None:
+    def __init__(self, path: Path, data_file: str, *, goes_on: bool = False) -> None:
         self.path = path
-        self._number = 0
-        self._segments: set[int] = set()
-        write_new(path, brainvision.format_marker_head(data_file).encode())
-        with writing(path):
-            self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        self._reservation = Reservation(self._fd, _RESERVE_BYTES)
-        self._reservation.extend(0)
+        self._head = brainvision.format_marker_head(data_file).encode()
+        if not goes_on:
+            write_new(path, self._head)
+        standing = brainvision.read_markers(path)
+        self._number = len(standing)
+        self._segments = {item.position for item in standing if item.type == NEW_SEGMENT}
+        self._fd, self._reservation = _open(path)
 
     def append(self, entries: Iterable[LoggedMarker]) -> None:
         """Write markers with one write.
@@ -96,6 +114,22 @@ class MarkerFile:
         if lines:
             with writing(self.path):
                 write_all(self._fd, "".join(lines).encode())
+
+    def cut(self, end: int) -> None:
+        """Take out the markers that lie at a position or beyond; the events still have them.
+
+        Raises:
+            RecordingError: the file cannot be read or written.
+        """
+        with naming(self.path):
+            text = self.path.read_bytes().removeprefix(self._head)
+        lines = [line for line in map(_parsed, text.splitlines(keepends=True)) if line]
+        kept = [body for position, body in lines if position < end]
+        self._segments = {position for position in self._segments if position < end}
+        self._number = len(kept)
+        self.close()
+        replace(self.path, self._head + _numbered(kept))
+        self._fd, self._reservation = _open(self.path)
 
     def sync(self) -> None:
         """Make the markers durable."""
@@ -124,6 +158,15 @@ class MarkerFile:
         return repeated
 
 
+def _open(path: Path) -> tuple[int, Reservation]:
+    """Open a marker file for appending; return its descriptor and what is reserved of it."""
+    with writing(path):
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        reservation = Reservation(fd, _RESERVE_BYTES)
+        reservation.extend(os.fstat(fd).st_size)
+    return fd, reservation
+
+
 def regenerate(path: Path, data_file: str, entries: Sequence[LoggedMarker], end: int) -> bool:
     """Write a `.vmrk` anew from the logged markers, and return whether that changed it.
 
@@ -150,17 +193,22 @@ def regenerate(path: Path, data_file: str, entries: Sequence[LoggedMarker], end:
         logger.warning("%s: %d markers are not in the events; they are kept", path, count)
     logged = [(entry.position, _body(entry)) for entry in entries if entry.position <= end]
     bodies = _one_segment_each(sorted(logged + standing.kept, key=_first))
-    lines = "".join(f"Mk{number}={body}\n" for number, body in enumerate(bodies, start=1))
-    replace(path, head + lines.encode())
-    return before != head + lines.encode()
+    after = head + _numbered(bodies)
+    replace(path, after)
+    return before != after
 
 
-def _entry(event: Event) -> LoggedMarker | None:
+def _numbered(bodies: Iterable[str]) -> bytes:
+    """Return markers as lines with their numbers."""
+    lines = (f"Mk{number}={body}\n" for number, body in enumerate(bodies, start=1))
+    return "".join(lines).encode()
+
+
+def _entry(event: Event) -> Iterator[LoggedMarker]:
     try:
-        return msgspec.convert(event.value, LoggedMarker)
+        yield msgspec.convert(event.value, LoggedMarker)
     except msgspec.ValidationError:
         logger.warning("event %d of %s is no marker", event.sequence, event.writer)
-        return None
 
 
 def _position(entry: LoggedMarker) -> int:
@@ -221,11 +269,11 @@ def _taken(lines: Counter[str], body: str) -> bool:
 
 
 def _one_segment_each(lines: Sequence[_Line]) -> list[str]:
-    """Return the bodies with one New Segment per position: the one that says most (its time)."""
+    """Return the bodies with one New Segment per position: the last that says most (its time)."""
     best: dict[int, str] = {}
     for position, body in lines:
         if body.startswith(NEW_SEGMENT):
-            best[position] = max(best.get(position, ""), body, key=len)
+            best[position] = max(body, best.get(position, ""), key=len)
     kept: list[str] = []
     for position, body in lines:
         chosen = best.pop(position, "") if body.startswith(NEW_SEGMENT) else body

@@ -100,6 +100,21 @@ def recover(path: Path) -> Recovery:
     return msgspec.structs.replace(recovery, changed=changed or told)
 
 
+def is_in_order(path: Path) -> bool:
+    """Whether nothing of a session is torn, so that it can be sealed as it is.
+
+    Raises:
+        RecordingError: as `recover`.
+    """
+    survey = _survey(path)
+    events = survey.events or b""
+    if survey.unfinished or sound_size(events) < len(events):
+        return False
+    with naming(path):
+        kept = ((t.folder / name, size) for t in survey.tears for name, size in t.keep.items())
+        return all(file.stat().st_size == size for file, size in kept)
+
+
 @dataclass(frozen=True, slots=True)
 class _Survey:
     """What is to be done; nothing is changed yet."""

@@ -1,6 +1,6 @@
 """One stream's samples to disk: payload, then index record, and never a gap without a word.
 
-From: the recorder, batches of whole frames.  To: the stream's folder (`layout`).
+From: the recorder, batches of whole frames.  To: the stream's folder (`stream_files`, `layout`).
 
     append thread:  payload -> data.eeg    record -> data.idx    markers -> events.jsonl, data.vmrk
     flush thread:   sync(): fdatasync data, index, markers; then `durable_samples` moves on; hash
@@ -9,7 +9,6 @@ From: the recorder, batches of whole frames.  To: the stream's folder (`layout`)
 import threading
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,48 +18,45 @@ import numpy as np
 from rigctl.blocks import BlockFlags, Marker, Samples, StreamInfo
 from rigctl.errors import RecordingError
 from rigctl.recording import brainvision, index, layout
-from rigctl.recording.append_file import AppendFile, FileDigest
+from rigctl.recording.append_file import FileDigest
 from rigctl.recording.checked import encode_document
 from rigctl.recording.durable import sync_folder, write_new, writing
 from rigctl.recording.events import EventLog
-from rigctl.recording.markers import COMMENT, NEW_SEGMENT, LoggedMarker, MarkerFile, marker_event
-
-RESERVE_S = 60
-"""How much recording time space on disk is reserved for."""
+from rigctl.recording.markers import COMMENT, NEW_SEGMENT, LoggedMarker, cut_event, marker_event
+from rigctl.recording.stream_files import StreamFiles
 
 _FILL_BYTES = 1 << 20
-_MAX_APPENDS_HZ = 250
 
 
 class StreamWriter:
-    """Appends to one stream's folder; made by `create`.
+    """Appends to one stream's folder; made by `create` or `reopen`.
 
-    One thread appends, fills and marks; another one may call `sync` and read the counters.
+    One thread appends, fills, marks and cuts; another one may call `sync` and read the counters.
+
+    Args:
+        folder: the stream's.
+        header: what its `stream.json` says.
+        files: its open files; what they hold is counted.
+        events: where every marker is logged before it goes into the `.vmrk`.
     """
 
     def __init__(
-        self, folder: Path, header: layout.StreamHeader, events: EventLog | None = None
+        self,
+        folder: Path,
+        header: layout.StreamHeader,
+        files: StreamFiles,
+        events: EventLog | None = None,
     ) -> None:
         self.folder = folder
         self.info: StreamInfo = header.info
         self._events = events
-        self._frame_bytes = header.frame_bytes
-        with ExitStack() as opened:
-            self._data = AppendFile(folder / header.data, _bytes_ahead(self.info))
-            opened.callback(self._data.close)
-            self._index = AppendFile(folder / layout.INDEX, _index_bytes_ahead(self.info))
-            opened.callback(self._index.close)
-            self._markers = _marker_file(folder, self.info, header.data)
-            opened.pop_all()
-        self._crc = 0
+        self._files = files
         self._missing_before = 0
         self._lost_before = False
         self._closed = False
         self._sync_lock = threading.Lock()
-        self.samples = 0
-        self.durable_samples = 0
-        self.gaps = 0
-        self.missing_samples = 0
+        self._count_all()
+        self.durable_samples = self.samples
 
     @classmethod
     def create(
@@ -92,25 +88,47 @@ class StreamWriter:
             markers = Path(header.data).with_suffix(".vmrk").name
             text = brainvision.format_header(info, header.data, markers)
             write_new((folder / header.data).with_suffix(".vhdr"), text.encode())
-        writer = cls(folder, header, events)
+        writer = cls(folder, header, StreamFiles(folder, header), events)
         with writing(folder):
             sync_folder(folder)
             sync_folder(folder.parent)
         return writer
 
+    @classmethod
+    def reopen(cls, folder: Path, events: EventLog | None = None) -> "StreamWriter":
+        """Go on in a stream's folder that is in order, behind what is there.
+
+        Raises:
+            RecordingError: it is not in order: recover the session first; or a file cannot be
+                opened.
+        """
+        header = layout.read_stream_header(folder)
+        writer = cls(folder, header, StreamFiles(folder, header, goes_on=True), events)
+        if events:  # markers of samples that were lost are not those of what follows
+            events.append_many([cut_event(folder.name, writer.samples + 1)])
+        return writer
+
     @property
     def bytes(self) -> int:
         """The size of the samples on disk."""
-        return self._data.size
+        return self._files.size
 
     @property
     def digests(self) -> dict[str, FileDigest]:
         """Size and hash of the files that only grew, by their path below the session.
 
-        Complete once the writer is closed; a file whose end could not be synced is left out.
+        Complete once the writer is closed; without what could not be synced or was reopened.
         """
-        found = {file.path.name: file.digest for file in (self._data, self._index)}
-        return {f"{self.folder.name}/{name}": digest for name, digest in found.items() if digest}
+        return {f"{self.folder.name}/{name}": d for name, d in self._files.digests.items()}
+
+    @property
+    def records(self) -> index.Records:
+        """The index so far.
+
+        Raises:
+            RecordingError: it cannot be read.
+        """
+        return self._files.records()
 
     def append(
         self,
@@ -136,7 +154,7 @@ class StreamWriter:
         if not payload.nbytes:
             return
         record = index.Record(
-            offset=self._data.size,
+            offset=self._files.size,
             first=self.samples,
             count=len(samples),
             payload_crc=zlib.crc32(payload),
@@ -145,7 +163,9 @@ class StreamWriter:
             flags=flags | self._pending_flags(),
             missing=self._missing_before,
         )
-        self._write(payload, record)
+        self._files.write(payload, record)
+        self._missing_before, self._lost_before = 0, False
+        self._count(record)
 
     def fill(self, count: int, *, counter: int, arrival_s: float) -> None:
         """Stand in for lost samples: zeros, NaN for floats; flagged, marked and counted.
@@ -205,14 +225,23 @@ class StreamWriter:
         with self._sync_lock:
             if not self._closed:
                 written = self.samples
-                self._data.sync()
-                self._index.sync()
-                if self._markers:
-                    self._markers.sync()
+                self._files.sync()
                 self.durable_samples = written
-                self._data.hash_settled()
-                self._index.hash_settled()
+                self._files.hash_settled()
             return self.durable_samples
+
+    def end_at(self, samples: int) -> None:
+        """Cut off all samples from a number on, and the markers there; more may be appended.
+
+        Raises:
+            RecordingError: a file cannot be read or written.
+        """
+        with self._sync_lock:
+            self._files.cut(samples)
+            self._count_all()
+            self.durable_samples = min(self.durable_samples, self.samples)
+        if self._events:
+            self._events.append_many([cut_event(self.folder.name, samples)])
 
     def close(self) -> None:
         """Make all of it durable, give back reserved space, and close the files."""
@@ -220,7 +249,9 @@ class StreamWriter:
             self.sync()
         finally:
             with self._sync_lock:
-                self._close_files()
+                if not self._closed:
+                    self._closed = True
+                    self._files.close()
 
     def __enter__(self) -> "StreamWriter":
         return self
@@ -241,54 +272,23 @@ class StreamWriter:
         flags = BlockFlags.NONE if self.samples else BlockFlags.START
         return flags | BlockFlags.GAP_BEFORE if self._lost_before else flags
 
-    def _write(self, payload: memoryview, record: index.Record) -> None:
-        """Write a payload and its record, or neither."""
-        entry, crc = index.encode(record, self._crc)
-        self._data.write(payload)
-        try:
-            self._index.write(entry)
-        except RecordingError:
-            self._data.revert()
-            raise
-        self._data.settle(payload)
-        self._index.settle(entry)
-        self._crc = crc
-        self._missing_before, self._lost_before = 0, False
-        self._count(record)
-
     def _count(self, record: index.Record) -> None:
         filled = record.count if record.flags & BlockFlags.FILLED else 0
         self.missing_samples += filled + record.missing
         self.gaps += bool(record.flags & BlockFlags.GAP_BEFORE)
         self.samples += record.count
 
+    def _count_all(self) -> None:
+        records = self.records
+        self.samples = index.sample_count(records)
+        self.gaps = index.gap_count(records)
+        self.missing_samples = index.missing_samples(records)
+
     def _mark(self, entries: list[LoggedMarker]) -> None:
         if self._events:
             folder = self.folder.name
             self._events.append_many(marker_event(folder, entry) for entry in entries)
-        if self._markers:
-            self._markers.append(entries)
-
-    def _close_files(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        with ExitStack() as files:
-            for file in (self._data, self._index, self._markers):
-                if file:
-                    files.callback(file.close)
-
-
-def _marker_file(folder: Path, info: StreamInfo, data: str) -> MarkerFile | None:
-    return MarkerFile((folder / data).with_suffix(".vmrk"), data) if info.is_signal else None
-
-
-def _bytes_ahead(info: StreamInfo) -> int:
-    return int(info.rate_hz * RESERVE_S) * info.frame_bytes
-
-
-def _index_bytes_ahead(info: StreamInfo) -> int:
-    return int(min(float(info.rate_hz), _MAX_APPENDS_HZ) * RESERVE_S) * index.RECORD_BYTES
+        self._files.mark(entries)
 
 
 def _filling(info: StreamInfo, count: int) -> Iterator[Samples]:

@@ -5,7 +5,7 @@ From: a ring's files.  To: the recorder, and whoever must see every block.
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from rigctl.blocks import BlockFlags, Marker, Samples
@@ -42,6 +42,18 @@ class Batch:
     def stop(self) -> int:
         """The sample after the last."""
         return self.start + len(self.samples)
+
+    def until(self, stop: int) -> "Batch":
+        """Return what of it lies before a sample; the block that holds it is cut."""
+        if stop >= self.stop:
+            return self
+        blocks = (b for b in self.blocks if b.first < stop)
+        return Batch(
+            self.start,
+            self.samples[: max(stop - self.start, 0)],
+            tuple(replace(b, points=min(b.points, stop - b.first)) for b in blocks),
+            tuple(marker for marker in self.markers if marker.position < stop),
+        )
 
 
 class Cursor:

@@ -13,7 +13,7 @@ from typing import Any
 
 from rigctl.blocks import Samples
 from rigctl.errors import NotYet, Overrun, RingClosed, RingError, WriterDied
-from rigctl.streams import folders
+from rigctl.streams import folders, lookup
 from rigctl.streams.cursor import Cursor
 from rigctl.streams.processes import ProcessId, ProcessWatch
 from rigctl.streams.segment import Segment
@@ -139,6 +139,21 @@ class RingReader:
         """
         stop = self.head
         return self.read(min(max(stop - points, self.tail), stop), stop)
+
+    def position_at(self, instant_s: float) -> float | None:
+        """Return the position of an instant, in samples and fractions; None if not reached.
+
+        Its ceiling is the first sample that was taken at that instant or later: of a window that
+        begins there the first, of one that ends there the first that does not belong to it. An
+        instant at which nothing came lies at the first sample that came after it. See `instants`.
+
+        Args:
+            instant_s: on the rig's clock, as the arrival times.
+
+        Raises:
+            Overrun: it lies before what is still there.
+        """
+        return lookup.position_at(self._segment, instant_s)
 
     def cursor(self, start: int | None = None) -> Cursor:
         """Return a cursor that follows whole blocks from a sample on, from now on by default.

@@ -203,7 +203,8 @@ def test_data_is_synced_before_the_index_that_vouches_for_it(
 ) -> None:
     order: list[str] = []
     with create(tmp_path / "amp", making.signal()) as writer:
-        names = {writer._data._fd: "data", writer._index._fd: "index", writer._markers._fd: "vmrk"}
+        files = writer._files
+        names = {files._data._fd: "data", files._index._fd: "index", files._markers._fd: "vmrk"}
         monkeypatch.setattr("os.fdatasync", lambda fd: order.append(names[fd]))
         writer.sync()
         monkeypatch.undo()

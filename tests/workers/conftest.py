@@ -52,18 +52,18 @@ def feeds() -> Iterator[Feeds]:
 class Deck:
     """A track of the stream `amp` and what belongs to it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, start_s: float | None = None) -> None:
         self.session = session
         self.events = EventLog(session.path / EVENTS, "recorder")
         self.reported = threading.Event()
         self.on_report: Callable[[], object] = lambda: None
-        self.track = Track("amp", session.path, self.events, self._report)
+        self.track = Track("amp", session.path, self.events, self._report, start_s)
 
-    def record(self, *feeds: Feed) -> None:
+    def record(self, *feeds: Feed, stop_s: float | None = None) -> None:
         """Record all that is in the rings, one after the other, and close the files."""
         for feed in feeds:
             self.track.attach(feed.name, from_start=True)
-        self.track.finish()
+        self.track.finish(stop_s)
         self.track.run()
         self.events.close()
 
@@ -75,9 +75,9 @@ class Deck:
     def wait_for_report(self) -> None:
         assert self.reported.wait(10)
 
-    def finish(self) -> None:
+    def finish(self, stop_s: float | None = None) -> None:
         """Have the track's own thread finish, and close the files."""
-        self.track.finish()
+        self.track.finish(stop_s)
         self.track.join(10)
         assert not self.track.is_alive()
         self.events.close()
@@ -99,13 +99,25 @@ class Deck:
 
 
 @pytest.fixture
-def deck(session: Session) -> Iterator[Deck]:
-    made = Deck(session)
-    yield made
-    if made.track.is_alive():
-        made.track.finish()
-        made.track.join()
-    made.events.close()
+def decks(session: Session) -> Iterator[Callable[..., Deck]]:
+    """Make the deck of a test, which may have a start of its own."""
+    made: list[Deck] = []
+
+    def make(start_s: float | None = None) -> Deck:
+        made.append(Deck(session, start_s))
+        return made[-1]
+
+    yield make
+    for deck in made:
+        if deck.track.is_alive():
+            deck.track.finish()
+            deck.track.join()
+        deck.events.close()
+
+
+@pytest.fixture
+def deck(decks: Callable[..., Deck]) -> Deck:
+    return decks()
 
 
 class Workers:

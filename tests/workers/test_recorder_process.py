@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from rigctl.blocks import BlockFlags
+from rigctl.peers.former import boot
 from rigctl.peers.orders import Attach, Begin, Counts, Ended, Finish, Note, Opened, Progress, Ready
 from rigctl.rda.layout import exact_rate
 from rigctl.rda.synthetic import SyntheticSource, Wave, periodic_markers, signal_layout
@@ -111,7 +112,7 @@ async def test_start_and_stop_are_events_of_the_session(workers: Workers, sessio
     counts = (await finish(recorder)).streams["amp"]
     events = [e for e in read_events(session.path / EVENTS).events if e.kind in ("start", "stop")]
     assert [(event.kind, event.value) for event in events] == [
-        ("start", {"exp_ref": str(REF)}),
+        ("start", {"exp_ref": str(REF), "boot": boot()}),
         ("stop", {"samples": {"amp": counts.samples}}),
     ]
 

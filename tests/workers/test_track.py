@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from rigctl.blocks import BlockFlags
-from rigctl.peers import track as track_module
+from rigctl.peers import tape as tape_module
 from rigctl.recording.reader import Gap
 from tests.workers.conftest import Deck, Feeds
 from tests.workers.making import info, numbers
@@ -196,7 +196,7 @@ def test_an_error_of_the_recorder_itself_is_said(
     def fail(*_: object, **__: object) -> None:
         raise KeyError
 
-    monkeypatch.setattr(track_module.StreamWriter, "append", fail)
+    monkeypatch.setattr(tape_module.StreamWriter, "append", fail)
     feed = feeds(INFO)
     feed.send(10)
     deck.record(feed)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rigctl.blocks import Block, BlockFlags, Channel, StreamInfo
-from rigctl.peers import track as track_module
+from rigctl.peers import tape as tape_module
 from rigctl.recording.events import read_events
 from rigctl.recording.layout import EVENTS
 from rigctl.recording.markers import logged_markers
@@ -99,8 +99,8 @@ def test_a_loss_that_the_device_cannot_measure_begins_a_segment(deck: Deck, feed
 def test_a_segment_tells_when_its_first_sample_was_taken(
     deck: Deck, feeds: Feeds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(track_module.time, "time", lambda: 1_700_000_000.0)
-    monkeypatch.setattr(track_module.time, "monotonic", lambda: 500.0)
+    monkeypatch.setattr(tape_module.time, "time", lambda: 1_700_000_000.0)
+    monkeypatch.setattr(tape_module.time, "monotonic", lambda: 500.0)
     feed = feeds(INFO)  # its first block of 10 ms comes at 100.01 s
     feed.send(10, blocks=10)
     feed.ring.begin_run()

@@ -1,0 +1,116 @@
+"""The window [start, stop) of a session as one stream sees it: which samples belong to it.
+
+From: `peers.track`, which asks where it begins and ends in a ring; orders of the daemon.
+To: rings (`streams`), and the index of what is recorded, for the positions of the two instants.
+
+An instant may lie in the ring's past, when its order came late, or in the future.  At its end
+nothing is waited for longer than `STOP_PATIENCE_S` after it: a source that has stalled, or has lost
+its device, brings no sample that shows that it is over.
+"""
+
+import math
+import time
+
+import numpy as np
+
+from rigctl.blocks import BlockFlags
+from rigctl.errors import Overrun
+from rigctl.recording.index import Records
+from rigctl.streams import RingReader
+from rigctl.streams.instants import Arrival
+
+STOP_PATIENCE_S = 2.0
+
+_GAP, _FILLED = BlockFlags.GAP_BEFORE, BlockFlags.FILLED
+_LOOK_UP_S = 0.25
+_AROUND = 1024
+"""How many appends before and after an instant are looked at."""
+
+
+class Gate:
+    """Lets a stream's samples pass from the first instant to the second; `close` is any thread's.
+
+    Args:
+        start_s: the instant on the rig's clock with which it opens; None: it is open.
+    """
+
+    def __init__(self, start_s: float | None = None) -> None:
+        self._start_s = start_s
+        self._stop_s: float | None = None
+        self._over_s = math.inf
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it has not opened yet."""
+        return self._start_s is not None
+
+    @property
+    def stop_s(self) -> float | None:
+        """The instant with which it closes, if one was ordered."""
+        return self._stop_s
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the end was ordered."""
+        return self._over_s < math.inf
+
+    @property
+    def remaining_s(self) -> float | None:
+        """For how long something may still come that belongs to it; None: nobody knows."""
+        return max(self._over_s - time.monotonic(), 0.0) if self.is_closing else None
+
+    def close(self, stop_s: float | None) -> None:
+        """Order the end: at an instant, or with what has arrived, but not after an earlier one."""
+        if stop_s is not None:
+            self._stop_s = stop_s
+        self._over_s = -math.inf if stop_s is None else stop_s + STOP_PATIENCE_S
+
+    def open(self, reader: RingReader) -> float | None:
+        """Wait until it is known where in a ring it opens; None if it closes before.
+
+        What the ring does not have any more is counted back from what it has.
+
+        Raises:
+            RingClosed: it does not open in this ring: it is closed.
+            WriterDied: the same: its writer is gone.
+        """
+        assert self._start_s is not None
+        while True:
+            head = reader.head
+            position = _position_in_ring(reader, self._start_s)
+            if position is not None:
+                self._start_s = None
+                return position
+            if self.remaining_s == 0:
+                return None
+            reader.wait(head, _LOOK_UP_S)
+
+    def stop_in(self, reader: RingReader) -> float | None:
+        """Return where in a ring it closes; None where that is not known, or never ordered."""
+        return None if self._stop_s is None else _position_in_ring(reader, self._stop_s)
+
+
+def arrivals_in(records: Records, instant_s: float) -> list[Arrival]:
+    """Return what the index of a recording tells of the time around an instant."""
+    jumps = np.flatnonzero(np.diff(records["arrival_s"]) < 0)  # the computer was started again
+    low = int(jumps[-1]) + 1 if len(jumps) else 0
+    at = low + int(np.searchsorted(records["arrival_s"][low:], instant_s))
+    near = records[max(at - _AROUND, low) : at + _AROUND]
+    firsts, counts = near["first"].tolist(), near["count"].tolist()
+    times, flags = near["arrival_s"].tolist(), near["flags"].tolist()
+    return [
+        Arrival(first, first + count, arrival_s, _begins(BlockFlags(flag)))
+        for first, count, arrival_s, flag in zip(firsts, counts, times, flags, strict=True)
+    ]
+
+
+def _begins(flags: BlockFlags) -> bool:
+    # What stands in for lost samples keeps the sample index in time.
+    return bool(flags & BlockFlags.START) or (flags & (_GAP | _FILLED)) == _GAP
+
+
+def _position_in_ring(reader: RingReader, instant_s: float) -> float | None:
+    try:
+        return reader.position_at(instant_s)
+    except Overrun as error:
+        return float(error.tail - error.missing)
