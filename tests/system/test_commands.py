@@ -58,13 +58,19 @@ def test_a_controller_that_is_refused_harms_no_other_controllers_session(tmp_pat
 
 
 def test_what_another_command_initialised_is_rolled_back_once_this_one_has_started_it(tmp_path):
-    with served_rigs(tmp_path, ok=RIG, eeg=silent()) as (lab, _):
-        patient(lab, 2)
+    (tmp_path / "door.py").write_text(
+        "from rigctl.daemon import Service\n"
+        "class Door(Service):\n"
+        "    async def on_start(self, exp_ref, data):\n"
+        "        raise RuntimeError('the door is open')\n"
+    )
+    with served_rigs(tmp_path, ok=RIG, door=RIG | {"service": "door.py:Door"}) as (lab, _):
         assert rigctl("init", REF, lab=lab).returncode == 0
         failed = rigctl("start", REF, lab=lab)
         assert failed.returncode == 1
-        assert "rolled back: ok" in failed.stderr
-        assert statuses(lab) == {"ok": "CONNECTED", "eeg": "INITIALIZED"}
+        assert "door: RuntimeError: the door is open" in failed.stderr
+        assert failed.stderr.endswith("rolled back: ok\n")
+        assert statuses(lab) == {"ok": "CONNECTED", "door": "INITIALIZED"}
 
 
 @pytest.mark.parametrize("command", ["start", "run"])
@@ -73,7 +79,7 @@ def test_a_signal_undoes_a_start_that_waits(tmp_path, command, number, code):
     with served_rigs(tmp_path, eeg=silent(), ok=RIG) as (lab, _):
         patient(lab)
         with started(command, REF, "--json", lab=lab) as start:
-            until(lab, lambda r: all(rig["path"] for rig in r["rigs"].values()))
+            until(lab, lambda r: r["rigs"]["ok"]["status"] != "CONNECTED")
             start.process.send_signal(number)
             out, err = start.process.communicate(timeout=30)
         assert start.process.returncode == code
