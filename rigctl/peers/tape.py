@@ -136,13 +136,16 @@ class Tape:
 
     def cut(self, instant_s: float) -> None:
         """Cut off what was taken at an instant or later, from folder after folder."""
+        former = self._former
+        if former and not (self._writers and self._writers[0].folder == former.folder):
+            self._writers.insert(0, StreamWriter.reopen(former.folder, self._events))
         for number, writer in reversed(list(enumerate(self._writers))):
             position = locate(
                 arrivals_in(writer.records, instant_s), writer.info.rate_hz, instant_s
             )
             if position is None:
                 return
-            if number + 1 < len(self._writers):
+            if writer.closed:
                 self._writers[number] = writer = StreamWriter.reopen(writer.folder, self._events)
             samples = max(math.ceil(position), 0)
             log.info("%s: cut at sample %d of %d", self.stream, samples, writer.samples)
