@@ -55,7 +55,7 @@ def _record_lines(record: SessionRecord) -> Iterator[str]:
     yield _fact("host", record.host)
     if record.window:
         yield _fact("window", _window(record.window))
-    for offset in record.clock_offsets:
+    for offset in dict.fromkeys([*record.clock_offsets[:1], *record.clock_offsets[-1:]]):
         yield _fact("clock", _offset(offset))
     if record.conditions:
         yield _fact("conditions", ", ".join(record.conditions))

@@ -70,8 +70,7 @@ class Tape:
 
     def start_at(self, position: float) -> None:
         """Note where the window begins, in samples from the first that follows."""
-        if not self._former:
-            self._start = position
+        self._start = position
 
     def stop_at(self, position: float) -> None:
         """Note where the window ends, in samples from the first that follows."""
@@ -136,13 +135,16 @@ class Tape:
 
     def cut(self, instant_s: float) -> None:
         """Cut off what was taken at an instant or later, from folder after folder."""
+        former = self._former
+        if former and not (self._writers and self._writers[0].folder == former.folder):
+            self._writers.insert(0, StreamWriter.reopen(former.folder, self._events))
         for number, writer in reversed(list(enumerate(self._writers))):
             position = locate(
                 arrivals_in(writer.records, instant_s), writer.info.rate_hz, instant_s
             )
             if position is None:
                 return
-            if number + 1 < len(self._writers):
+            if writer.closed:
                 self._writers[number] = writer = StreamWriter.reopen(writer.folder, self._events)
             samples = max(math.ceil(position), 0)
             log.info("%s: cut at sample %d of %d", self.stream, samples, writer.samples)
@@ -188,7 +190,8 @@ class Tape:
         goes_on, missing = writer.samples > 0, step.missing
         began_s = step.arrival_s - float(step.points / writer.info.rate_hz)
         if self._former and not self._interruption:
-            missing = max(missing, self._former.missing_before(began_s))
+            if not self._is_seamless:
+                missing = max(missing, self._former.missing_before(began_s))
             self._interruption = Interruption(
                 writer.folder.name,
                 writer.samples,
@@ -208,10 +211,14 @@ class Tape:
         if self._writers:
             self._writers[-1].close()
         self._writers.append(self._open(info))
-        if self._start is not None:
+        if self._start is not None and not self._former and len(self._writers) == 1:
             self._positions[self._writers[-1].folder.name] = (self._start, None)
-            self._start = None
         return self._writers[-1]
+
+    @property
+    def _is_seamless(self) -> bool:
+        """Whether the ring still had the very next sample after the last before a crash."""
+        return self._start is not None and -1 < self._start < 0
 
     def _open(self, info: StreamInfo) -> StreamWriter:
         if former := self._former_of(info):

@@ -53,7 +53,7 @@ class StreamWriter:
         self._files = files
         self._missing_before = 0
         self._lost_before = False
-        self._closed = False
+        self.closed = False
         self._sync_lock = threading.Lock()
         self._count_all()
         self.durable_samples = self.samples
@@ -223,7 +223,7 @@ class StreamWriter:
             RecordingError: it failed; see `AppendFile.sync`.
         """
         with self._sync_lock:
-            if not self._closed:
+            if not self.closed:
                 written = self.samples
                 self._files.sync()
                 self.durable_samples = written
@@ -249,8 +249,8 @@ class StreamWriter:
             self.sync()
         finally:
             with self._sync_lock:
-                if not self._closed:
-                    self._closed = True
+                if not self.closed:
+                    self.closed = True
                     self._files.close()
 
     def __enter__(self) -> "StreamWriter":

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from rigctl.cli.sessions import sessions
 from rigctl.recording.manifest import seal
-from rigctl.recording.session import Episode, Session, Window
+from rigctl.recording.session import ClockOffset, Episode, Session, Window
 from rigctl.recording.stream_writer import StreamWriter
 from tests.recording import making
 from tests.system.programs import rigctl
@@ -149,6 +149,16 @@ def test_show_tells_window_episodes_and_note(root: Path) -> None:
     text = run("show", session.path).stdout
     for part in ("to the end", "STALLED amp", ": silence", "a note"):
         assert part in text
+
+
+def test_show_tells_the_first_and_the_last_of_many_clock_samples(root: Path) -> None:
+    session = making.make_session(root)
+    offsets = (
+        ClockOffset(unix_s=at, reference=f"desk{at}", offset_s=0.1, bound_s=0.01) for at in range(9)
+    )
+    session.update(clock_offsets=tuple(offsets))
+    text = run("show", session.path).stdout
+    assert [f"desk{at}" in text for at in range(9)] == [True, *[False] * 7, True]
 
 
 def test_what_show_says_of_opening_opens_the_samples(eeg: Session, camera: Session) -> None:

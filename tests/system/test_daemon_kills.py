@@ -209,7 +209,7 @@ async def test_killed_at_a_write_it_ends_in_one_legal_state(tmp_path, number, wh
         was_begun = len(executed) == list(COMMANDS).index(event) + 1
         assert was_begun == ((number, when) != (1, "before"))
         answer = list(executed.values())[-1] if executed else None
-        assert ("Unknown" in wrong) == (was_begun and answer is None), wrong
+        assert ("not known" in wrong) == (was_begun and answer is None), wrong
         found = await report(services)
         if was_begun:
             way = TABLE[standing.state.status, standing.doing]
@@ -306,7 +306,7 @@ async def test_killed_as_it_writes_that_it_is_back_it_comes_back_all_the_same(tm
         rig.serve(1, when)
         assert await rig.ended() == -signal.SIGKILL
         rig.serve()
-        assert "Unknown" in await stop
+        assert "not known" in await stop
         found = await report(services)
         assert (found["status"], len(named(found, "RECOVERED"))) == ("STOPPED", 1)
         assert await tell(services, CLEANUP) == ""

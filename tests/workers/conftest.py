@@ -98,8 +98,11 @@ class Deck:
         self.on_report()
 
 
+Decks = Callable[..., Deck]
+
+
 @pytest.fixture
-def decks(session: Session) -> Iterator[Callable[..., Deck]]:
+def decks(session: Session) -> Iterator[Decks]:
     """Make the deck of a test, which may have a start of its own."""
     made: list[Deck] = []
 
@@ -116,7 +119,7 @@ def decks(session: Session) -> Iterator[Callable[..., Deck]]:
 
 
 @pytest.fixture
-def deck(decks: Callable[..., Deck]) -> Deck:
+def deck(decks: Decks) -> Deck:
     return decks()
 
 

@@ -3,7 +3,6 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,11 @@ from hypothesis import strategies as st
 from rigctl.peers import window as window_module
 from rigctl.recording.reader import Gap
 from tests.recording.making import make_session
-from tests.workers.conftest import Deck, Feeds
+from tests.workers.conftest import Deck, Decks, Feeds
 from tests.workers.making import LOST, Feed, info, numbers
 from tests.workers.reading import marks, segments
 
 INFO = info()
-Decks = Callable[[float | None], Deck]
 
 
 def when(sample: float, begin_s: float = 100.0) -> float:
