@@ -1,5 +1,6 @@
 """The rig daemon as a process: what goes wrong, and what is said and done about it."""
 
+import asyncio
 import json
 import os
 import select
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from rigctl.controller import connect
+from rigctl.errors import RigsFailed
 from rigctl.recording.verify import verify
 
 from .programs import (
@@ -45,11 +48,10 @@ def test_a_stream_without_samples_fails_start_by_name_and_frees_the_reference(tm
         lab.write_text(lab.read_text() + "timeouts: {reply: 1.5}\n")
         failed = rigctl("start", REF, lab=lab)
         assert failed.returncode == 1
-        assert "eeg: StreamError: no sample on disk within 1.2 s of stream amp" in failed.stderr
+        assert "eeg: StreamError: not armed: no samples in time of stream amp" in failed.stderr
         assert "nothing listens there" in failed.stderr
         assert "rolled back: ok" in failed.stderr or "rolled back: eeg, ok" in failed.stderr
         assert not session(tmp_path).exists()
-        assert session(tmp_path, "eeg.abandoned-1").exists()
         assert {r["status"] for r in report(lab)["rigs"].values()} == {"CONNECTED"}
         simulate = ("simulate", "rda", "--channels", 2, "--rate", 500, "--port", port, "--json")
         with started(*simulate) as amplifier:
@@ -228,12 +230,34 @@ def test_an_interrupt_ends_a_start_that_waits(tmp_path):
     with served_rigs(tmp_path, eeg={"sources": {"amp": amp}}) as (lab, _):
         lab.write_text(lab.read_text() + "timeouts: {reply: 60}\n")
         with started("start", REF, lab=lab) as start:
-            until(lab, lambda r: r["rigs"]["eeg"]["path"])
+            until(lab, _is_arming)
             assert rigctl("stop", "--immediately", lab=lab).returncode == 0
             _, err = start.process.communicate(timeout=20)
         assert start.process.returncode == 1
-        assert "EXPSTART was interrupted" in err
+        assert "EXPINIT was interrupted" in err
+    assert not session(tmp_path).exists()
+
+
+def test_an_interrupt_ends_a_recording_that_waits_for_its_first_sample(tmp_path):
+    amp = {"device": "rda", "host": "127.0.0.1", "port": free_port()}
+    with served_rigs(tmp_path, eeg={"sources": {"amp": amp}}) as (lab, _):
+        lab.write_text(lab.read_text() + "timeouts: {reply: 60}\n")
+
+        async def start_unarmed():
+            async with connect(lab) as services:
+                started = asyncio.create_task(services.start(REF))
+                await asyncio.to_thread(until, lab, lambda r: r["rigs"]["eeg"]["path"])
+                await asyncio.to_thread(rigctl, "stop", "--immediately", lab=lab)
+                with pytest.raises(RigsFailed, match="EXPSTART was interrupted"):
+                    await started
+
+        asyncio.run(start_unarmed())
     assert session(tmp_path, "eeg.abandoned-1").exists()
+
+
+def _is_arming(report):
+    """The rig has opened its source, and waits for the first sample."""
+    return "nothing listens" in report["rigs"]["eeg"]["streams"]["amp"]["situation"]
 
 
 def test_a_service_that_raises_refuses_the_start(tmp_path):
@@ -306,7 +330,7 @@ def test_a_start_that_waits_its_turn_is_interrupted_too(tmp_path):
     with served_rigs(tmp_path, eeg={"sources": {"amp": amp}}) as (lab, _):
         lab.write_text(lab.read_text() + "timeouts: {reply: 60}\n")
         with started("start", REF, lab=lab) as first, started("start", REF, lab=lab) as second:
-            until(lab, lambda r: r["rigs"]["eeg"]["path"])
+            until(lab, _is_arming)
             assert rigctl("stop", "--immediately", lab=lab).returncode == 0
             for start in (first, second):
                 start.process.communicate(timeout=30)
