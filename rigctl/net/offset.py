@@ -84,6 +84,8 @@ class OffsetEstimate:
 
     def add(self, probe: Probed) -> None:
         """Take one exchange of clock readings; one that contradicts itself is passed over."""
+        if self._is_known(probe):
+            return
         told = _told_by(probe)
         if told is None:
             return
@@ -121,6 +123,16 @@ class OffsetEstimate:
             round_trip_s=min(known.round_trip_s for known in self._best),
             steps=self.steps,
         )
+
+    def _is_known(self, probe: Probed) -> bool:
+        """Whether a probe tells nothing that is not known better; most are of that kind."""
+        latest = self._latest
+        if latest is None or self._best[-1].at_s // _BIN_S != probe.received // _BIN_S:
+            return False
+        apart_s = abs(probe.received - latest.at_s) * MAX_DRIFT
+        least_s = probe.peer_sent - probe.received - _RESOLUTION_S
+        most_s = probe.peer_received - probe.sent + _RESOLUTION_S
+        return least_s <= latest.least_s - apart_s and most_s >= latest.most_s + apart_s
 
     def _remember(self, known: _Known) -> None:
         before = self._best[-1] if self._best else None
