@@ -4,7 +4,6 @@ From: `controller.services`.  To: one communicator per rig.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -37,16 +36,18 @@ async def fan_out(
     errors = await _open(rigs)
     tickets: dict[str, Ticket] = {}
     reachable = [rig for rig in rigs if rig.name not in errors]
-    with contextlib.ExitStack() as held:  # what is packed for all goes out in a row
-        for rig in reversed(reachable):  # the last that is held is the first to be let go
-            held.enter_context(rig.holding())
+    try:
         for rig in reachable:
+            rig.hold(True)
             try:
                 tickets[rig.name] = rig.submit(
                     own[rig.name], reply_timeout_s=within_s or _FOR_EVER_S
                 )
             except RigctlError as error:
                 errors[rig.name] = error
+    finally:
+        for rig in reachable:  # what is packed for all goes out in a row
+            rig.hold(False)
     try:
         results = await outcomes(list(tickets.values()))
     finally:

@@ -10,7 +10,6 @@ never mixed up: a message is *confirmed* when its echo came, *replied* when its 
 import itertools
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Self
 
 from rigctl.address import Address
@@ -188,9 +187,9 @@ class Communicator:
             link.send(Command(ticket.number, message, timeout_s, reply_timeout_s))
         return ticket
 
-    def holding(self) -> AbstractContextManager[None]:
-        """Put nothing on the wire before the block's end: many rigs' messages go out in a row."""
-        return self._route.holding()
+    def hold(self, on: bool) -> None:
+        """Put nothing on the wire until this is called with False: then all goes out in a row."""
+        self._route.hold(on)
 
     def forget(self, ticket: Ticket) -> None:
         """Nobody waits for this ticket any more; a late answer to it resolves nothing."""

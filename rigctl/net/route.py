@@ -8,7 +8,6 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -132,16 +131,11 @@ class Route:
         elif self._transport is not None:
             self._transport.send(output.data, addr)
 
-    @contextlib.contextmanager
-    def holding(self) -> Iterator[None]:
-        """Put nothing on the wire before the block's end."""
-        held = self._held = []
-        try:
-            yield
-        finally:
-            self._held = None
-            for output, addr in held:
-                self.send(output, addr)
+    def hold(self, on: bool) -> None:
+        """Put nothing on the wire for now; or put there what was held, and go on as usual."""
+        held, self._held = self._held or (), [] if on else None
+        for output, addr in held:
+            self.send(output, addr)
 
     def about_to_send(self) -> None:
         """What was wrong with the way may be mended."""
