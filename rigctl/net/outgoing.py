@@ -138,8 +138,9 @@ class Outgoing:
         # Never of a message that was sent twice (Karn's rule), nor of one that opened a stream.
         if sending.attempts == 1 and self.fits(sending.packet.data):
             self._round_trip.add(now.monotonic - sending.sent.monotonic)
-            if echo.clock is not None:
-                outputs.append(Probed(sending.sent.clock, echo.clock, echo.clock, now.clock))
+        if echo.clock is not None:
+            # Whichever of several copies is echoed, the clock was read after the first was sent.
+            outputs.append(Probed(sending.sent.clock, echo.clock, echo.clock, now.clock))
         if asked := self._asked.get(id):
             self._await_answer(now, id, asked)
         return outputs

@@ -1,0 +1,142 @@
+"""Recording windows of several rigs, each behind a network that delays by up to seconds.
+
+Real daemons with a simulated device each, on one computer: all their clocks are one, so that what
+differs between the recorded windows is what rigctl got wrong, and may be no more than the bounds
+that it states of the rigs' clocks.
+"""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.table import Row, median
+from rigctl.address import Address
+from rigctl.config import Lab, RigEntry
+from rigctl.config.lab import Timeouts
+from rigctl.controller import Desk
+from rigctl.messages import ExpRef
+from rigctl.net.chaos import ChaosProxy
+from rigctl.net.weather import Forecast, Weather
+from rigctl.recording.session import Session
+
+RIGS = 4
+RATE_HZ = 1000
+DELAY_S = 2.0
+RECORD_S = 2.0
+
+
+@dataclass
+class Windows:
+    """What the rigs recorded of one session."""
+
+    starts_s: list[float]
+    """When each window began, on the wall clock that all share."""
+    stops_s: list[float]
+    samples: list[int]
+    bounds_s: list[float]
+    """What was stated of each rig's clock."""
+
+    @property
+    def apart_s(self) -> float:
+        """By how much the windows differ at the most, at their beginnings or their ends."""
+        return max(max(s) - min(s) for s in (self.starts_s, self.stops_s))
+
+    @property
+    def allowed_s(self) -> float:
+        """By how much two of them may differ: both bounds, and a sample."""
+        return sum(sorted(self.bounds_s)[-2:]) + 1 / RATE_HZ
+
+
+@contextlib.contextmanager
+def daemons(folder: Path, count: int) -> Iterator[dict[str, Address]]:
+    """Serve rigs with a simulated device each."""
+    processes, addresses = [], {}
+    try:
+        for number in range(count):
+            name = f"rig{number}"
+            source = {"device": "simulated", "channels": 2, "rate": RATE_HZ, "ring": "30s"}
+            rig = {"name": name, "listen": "udp://127.0.0.1:0", "data_root": str(folder)}
+            file = folder / f"{name}.yaml"
+            file.write_text(json.dumps(rig | {"sources": {"amp": source}}))
+            command = [sys.executable, "-m", "rigctl", "serve", str(file), "--json"]
+            command += ["--log-level", "warning"]
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            )
+            processes.append(process)
+            assert process.stdout
+            port = json.loads(process.stdout.readline())["port"]
+            addresses[name] = Address("udp", "127.0.0.1", port)
+        yield addresses
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.communicate(timeout=60)
+
+
+async def record(
+    folder: Path, addresses: dict[str, Address], delay_s: float, refs: Sequence[ExpRef]
+) -> list[Windows]:
+    """Record sessions through proxies that delay each datagram by up to `delay_s`."""
+    weather = Weather(jitter_s=delay_s)
+    found = []
+    async with contextlib.AsyncExitStack() as stack:
+        entries = {}
+        for seed, (name, address) in enumerate(addresses.items()):
+            proxy = ChaosProxy(address, Forecast(weather, seed))
+            await stack.enter_async_context(proxy)
+            entries[name] = RigEntry(name, proxy.address, dialect="rigctl")
+        timeouts = Timeouts(echo_s=10 + 4 * delay_s, reply_s=20 + 8 * delay_s)
+        lab = Lab("windows", folder / "lab.yaml", entries, timeouts, state_dir=folder / "state")
+        async with Desk(lab) as desk:
+            for ref in refs:
+                report = await desk.start(ref)
+                bounds_s = [rig.clock.bound_s for rig in report.rigs.values() if rig.clock]
+                await asyncio.sleep(RECORD_S)
+                await desk.stop()
+                await desk.cleanup()
+                found.append(read(folder, ref, addresses, bounds_s))
+    return found
+
+
+def read(folder: Path, ref: ExpRef, names: dict[str, Address], bounds_s: list[float]) -> Windows:
+    """Return what the sessions on disk say."""
+    windows = Windows([], [], [], bounds_s)
+    for name in names:
+        path = folder / ref.folder / name
+        window = Session.open(path).record.window
+        assert window and window.stop_unix_s is not None
+        windows.starts_s.append(window.start_unix_s)
+        windows.stops_s.append(window.stop_unix_s)
+        windows.samples.append((path / "amp" / "data.eeg").stat().st_size // (2 * 4))
+    return windows
+
+
+def measure(delay_s: float, sessions: int, rigs: int = RIGS) -> list[Windows]:
+    """Record sessions and return their windows."""
+    refs = [ExpRef.parse(f"2024-01-01_{number + 1}_subject") for number in range(sessions)]
+    with tempfile.TemporaryDirectory() as name, daemons(Path(name), rigs) as addresses:
+        return asyncio.run(record(Path(name), addresses, delay_s, refs))
+
+
+def run(quick: bool = False) -> list[Row]:
+    """Return a row for a delay of up to two seconds."""
+    found = measure(0.3 if quick else DELAY_S, 5)
+    worst = max(w.apart_s / w.allowed_s for w in found)
+    unequal = max(max(w.samples) - min(w.samples) for w in found)
+    return [
+        Row(
+            f"windows of {RIGS} rigs, network delay up to {0.3 if quick else DELAY_S:g} s",
+            f"{median([w.apart_s for w in found]) * 1e3:.2f} ms apart, {unequal} samples",
+            f"{median([w.allowed_s for w in found]) * 1e3:.0f} ms (stated bounds)",
+            f"{worst:.2f} at the worst",
+            "<= 1",
+        )
+    ]
