@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from rigctl.blocks import StreamInfo
-from rigctl.errors import RecordingError
 from rigctl.peers.window import arrivals_in
 from rigctl.recording import index, layout
 from rigctl.recording.durable import naming
@@ -36,6 +35,8 @@ class Former:
     last: StreamTotals
     taken_s: float | None
     """When its last sample was taken, on the rig's clock; None where that cannot be compared."""
+    arrival_s: float | None
+    """When its last block arrived, as its ring tells it; None where `taken_s` is."""
     since_unix_s: float | None
     """When it was last seen to be recorded, on the wall clock, if anybody knows."""
 
@@ -69,11 +70,11 @@ def find_former(session: Path, stream: str, since_unix_s: float | None) -> Forme
         return None
     *earlier, folder = folders
     info = headers[folder].info
-    taken = _last_taken_s(folder, info) if _is_same_boot(session) else None
+    taken, arrival = _last_times_s(folder, info) if _is_same_boot(session) else (None, None)
     if taken is not None:
         since_unix_s = taken + time.time() - time.monotonic()
     before = tuple(totals(path) for path in earlier)
-    return Former(folder, info, before, totals(folder), taken, since_unix_s)
+    return Former(folder, info, before, totals(folder), taken, arrival, since_unix_s)
 
 
 def boot() -> str:
@@ -92,14 +93,13 @@ def _is_same_boot(session: Path) -> bool:
     return bool(boots) and boots[-1] == boot() != ""
 
 
-def _last_taken_s(folder: Path, info: StreamInfo) -> float | None:
+def _last_times_s(folder: Path, info: StreamInfo) -> tuple[float | None, float | None]:
+    """Return when the last sample was taken and when it arrived, if that can be true."""
     path = folder / layout.INDEX
-    try:
-        with naming(path):
-            records = index.walk(path.read_bytes(), info.frame_bytes).trusted
-    except RecordingError:
-        return None
+    with naming(path):
+        records = index.walk(path.read_bytes(), info.frame_bytes).trusted
     if not len(records):
-        return None
-    found = taken_s(arrivals_in(records, float(records[-1]["arrival_s"])), info.rate_hz)
-    return found if found <= time.monotonic() else None
+        return None, None
+    arrival_s = float(records[-1]["arrival_s"])
+    found_s = taken_s(arrivals_in(records, arrival_s), info.rate_hz)
+    return (found_s, arrival_s) if arrival_s <= time.monotonic() else (None, None)

@@ -56,6 +56,7 @@ class Tape:
         self._sequence = Sequence(0)
         self._offset = 0
         self._start: float | None = None
+        self._is_seamless = False
         self._positions: dict[str, tuple[float | None, float | None]] = {}
 
     def go_on(self, former: Former) -> None:
@@ -68,9 +69,14 @@ class Tape:
         former = self._former_of(info)
         self._offset = (former.last.samples if former else self.samples) - position
 
-    def start_at(self, position: float) -> None:
-        """Note where the window begins, in samples from the first that follows."""
-        self._start = position
+    def start_at(self, position: float, *, is_seamless: bool) -> None:
+        """Note where the window begins, in samples from the first that follows.
+
+        Args:
+            position: the same after a crash: where it goes on.
+            is_seamless: whether that is right behind what was recorded before the crash.
+        """
+        self._start, self._is_seamless = position, is_seamless
 
     def stop_at(self, position: float) -> None:
         """Note where the window ends, in samples from the first that follows."""
@@ -214,11 +220,6 @@ class Tape:
         if self._start is not None and not self._former and len(self._writers) == 1:
             self._positions[self._writers[-1].folder.name] = (self._start, None)
         return self._writers[-1]
-
-    @property
-    def _is_seamless(self) -> bool:
-        """Whether the ring still had the very next sample after the last before a crash."""
-        return self._start is not None and -1 < self._start < 0
 
     def _open(self, info: StreamInfo) -> StreamWriter:
         if former := self._former_of(info):

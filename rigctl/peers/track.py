@@ -64,9 +64,10 @@ class Track(threading.Thread):
     def go_on(self, former: Former) -> None:
         """Go on behind what was recorded before a crash; before the thread is started."""
         self._tape.go_on(former)
-        # A ring that has outlived the crash still holds what was recorded: half a sample behind.
-        taken_s = former.taken_s
-        self._gate = Gate(None if taken_s is None else taken_s + 0.5 / float(former.info.rate_hz))
+        if former.taken_s is not None:
+            # A ring that has outlived the crash still holds what was recorded.
+            behind_s = former.taken_s + 0.5 / float(former.info.rate_hz)
+            self._gate = Gate(behind_s, former.arrival_s)
 
     def attach(self, ring: str, *, from_start: bool) -> None:
         """Have the stream go on in a ring: with all that is in it, or from now on."""
@@ -160,7 +161,7 @@ class Track(threading.Thread):
         if position is None:
             return None
         cursor = self._cursor(reader, max(math.ceil(position), 0))
-        self._tape.start_at(position - cursor.position)
+        self._tape.start_at(position - cursor.position, is_seamless=self._gate.is_seamless)
         return cursor
 
     def _cursor(self, reader: RingReader, start: int | None) -> Cursor:

@@ -32,10 +32,14 @@ class Gate:
 
     Args:
         start_s: the instant on the rig's clock with which it opens; None: it is open.
+        behind_s: it opens behind the block that arrived then, in a ring that has it.
     """
 
-    def __init__(self, start_s: float | None = None) -> None:
+    def __init__(self, start_s: float | None = None, behind_s: float | None = None) -> None:
         self._start_s = start_s
+        self._behind_s = behind_s
+        self.is_seamless = False
+        """Whether it has opened behind that block."""
         self._stop_s: float | None = None
         self._over_s = math.inf
 
@@ -75,6 +79,10 @@ class Gate:
             WriterDied: the same: its writer is gone.
         """
         assert self._start_s is not None
+        behind = None if self._behind_s is None else reader.stop_of(self._behind_s)
+        if behind is not None:
+            self._start_s, self.is_seamless = None, True
+            return behind
         while True:
             head = reader.head
             position = _position_in_ring(reader, self._start_s)

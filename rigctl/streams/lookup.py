@@ -1,12 +1,13 @@
 """Looking an instant up in a ring while its writer goes on.
 
-From: a ring's files.  To: `RingReader.position_at`.
+From: a ring's files.  To: `RingReader`.
 """
 
 import math
 from bisect import bisect_left
 
 from rigctl.errors import Overrun
+from rigctl.streams.blocktable import Row
 from rigctl.streams.instants import arrivals_of, locate
 from rigctl.streams.segment import Segment
 
@@ -16,9 +17,26 @@ _AROUND = 1024
 
 def position_at(segment: Segment, instant_s: float) -> float | None:
     """Return the position of an instant; see `RingReader.position_at`."""
-    head, table = segment.head, segment.table
+    head = segment.head
     if head.arrival_s < instant_s:  # before the first sample it is 0
         return None
+    begin, rows = _around(segment, instant_s)
+    arrivals = list(arrivals_of(rows, from_beginning=begin == 0))
+    position = locate(arrivals, head.plan.info.rate_hz, instant_s)
+    if position is not None:
+        _check_still_there(segment, position, rows[0].first if begin else 0)
+    return position
+
+
+def stop_of(segment: Segment, arrival_s: float) -> int | None:
+    """Return the sample after a block; see `RingReader.stop_of`."""
+    _, rows = _around(segment, arrival_s)
+    return next((row.stop for row in reversed(rows) if row.arrival_s == arrival_s), None)
+
+
+def _around(segment: Segment, instant_s: float) -> tuple[int, list[Row]]:
+    """Return block records of the time around an instant, and the number of the first."""
+    head, table = segment.head, segment.table
     while True:
         samples, stop = head.samples, head.blocks
         oldest = _oldest_block(segment, stop)
@@ -27,14 +45,8 @@ def position_at(segment: Segment, instant_s: float) -> float | None:
         begin = max(at - _AROUND, oldest)
         rows = table.rows(begin, min(at + _AROUND, stop))
         if head.tails.blocks <= begin:  # else some were replaced while they were looked at
-            break
-    # Blocks are published just before their samples are.
-    known = [row for row in rows if row.stop <= samples]
-    arrivals = list(arrivals_of(known, from_beginning=begin == 0))
-    position = locate(arrivals, head.plan.info.rate_hz, instant_s)
-    if position is not None:
-        _check_still_there(segment, position, known[0].first if begin else 0)
-    return position
+            # Blocks are published just before their samples are.
+            return begin, [row for row in rows if row.stop <= samples]
 
 
 def _oldest_block(segment: Segment, stop: int) -> int:

@@ -99,7 +99,7 @@ async def test_a_recording_that_is_killed_again_and_again_goes_on(
 async def test_a_recorder_that_is_killed_alone_goes_on_where_the_ring_still_is(
     workers: Workers, session: Session
 ) -> None:
-    """What came meanwhile is in the ring: by the clock hardly anything is missing, none twice."""
+    """What came meanwhile is in the ring: nothing is missing, and nothing is there twice."""
     source = await workers.source("simulated", **SIMULATED)
     first, second = await workers.recorder(FLUSH_S), await workers.recorder(FLUSH_S)
     await begin(first, session, source)
@@ -112,16 +112,11 @@ async def test_a_recorder_that_is_killed_alone_goes_on_where_the_ring_still_is(
     ended = await second.until(Ended)
     sealed(session)
     stream = open_stream(session.path / "amp")
-    missing = ended.streams["amp"].missing_samples
     with RingReader.attach((await source.until(Opened)).ring) as ring:
         start = int(stream.index[0]["counter"]) * 10
-        whole = ring.read(start, start + len(stream.samples) + missing + 50)
-    np.testing.assert_array_equal(stream.samples[:samples], whole[:samples])
-    after = np.asarray(stream.samples[samples:])
-    places = range(samples, samples + missing + 10)
-    (place,) = (n for n in places if np.array_equal(whole[n : n + len(after)], after))
-    assert missing == 0
-    assert 0 <= place - samples < 50
+        whole = ring.read(start, start + len(stream.samples))
+    np.testing.assert_array_equal(stream.samples, whole)
+    assert ended.streams["amp"].missing_samples == 0
     assert ended.streams["amp"].interruption is not None
     assert segments(stream) == [0, samples]
 
