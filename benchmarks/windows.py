@@ -14,14 +14,17 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.table import Row, median
 from rigctl.address import Address
 from rigctl.config import Lab, RigEntry
 from rigctl.config.lab import Timeouts
 from rigctl.controller import Desk
-from rigctl.messages import ExpRef
+from rigctl.messages import Event, ExpRef, Message
+from rigctl.net import EchoProtocol
 from rigctl.net.chaos import ChaosProxy
+from rigctl.net.tickets import Ticket
 from rigctl.net.weather import Forecast, Weather
 from rigctl.recording.session import Session
 
@@ -39,8 +42,9 @@ class Windows:
     """When each window began, on the wall clock that all share."""
     stops_s: list[float]
     samples: list[int]
-    bounds_s: list[float]
-    """What was stated of each rig's clock."""
+    start_bounds_s: list[float]
+    """What was stated of each rig's clock when it was told to start."""
+    stop_bounds_s: list[float]
 
     @property
     def apart_s(self) -> float:
@@ -50,7 +54,40 @@ class Windows:
     @property
     def allowed_s(self) -> float:
         """By how much two of them may differ: both bounds, and a sample."""
-        return sum(sorted(self.bounds_s)[-2:]) + 1 / RATE_HZ
+        return max(map(_allowed_s, (self.start_bounds_s, self.stop_bounds_s)))
+
+    @property
+    def worst(self) -> float:
+        """What part of what they may differ by they do differ by, at beginnings or ends."""
+        pairs = (self.starts_s, self.start_bounds_s), (self.stops_s, self.stop_bounds_s)
+        return max((max(s) - min(s)) / _allowed_s(bounds_s) for s, bounds_s in pairs)
+
+
+def _allowed_s(bounds_s: list[float]) -> float:
+    return sum(sorted(bounds_s)[-2:]) + 1 / RATE_HZ
+
+
+class _Bounds:
+    """Notes what is known of the rigs' clocks whenever one is told something."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._found: dict[Event, list[float]] = {}
+        for rig in desk.services.values():
+            self._watch(rig)
+
+    def take(self, event: Event) -> list[float]:
+        """Return the bounds of all rigs at this event, and forget them."""
+        return self._found.pop(event, [])
+
+    def _watch(self, rig: EchoProtocol) -> None:
+        submit = rig.submit
+
+        def submitting(message: Message, **options: Any) -> Ticket:
+            if offset := rig.clock_offset:
+                self._found.setdefault(message.event, []).append(offset.bound_s)
+            return submit(message, **options)
+
+        rig.submit = submitting  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager
@@ -96,19 +133,22 @@ async def record(
         timeouts = Timeouts(echo_s=10 + 4 * delay_s, reply_s=20 + 8 * delay_s)
         lab = Lab("windows", folder / "lab.yaml", entries, timeouts, state_dir=folder / "state")
         async with Desk(lab) as desk:
+            bounds = _Bounds(desk)
             for ref in refs:
-                report = await desk.start(ref)
-                bounds_s = [rig.clock.bound_s for rig in report.rigs.values() if rig.clock]
+                await desk.start(ref)
                 await asyncio.sleep(RECORD_S)
                 await desk.stop()
                 await desk.cleanup()
-                found.append(read(folder, ref, addresses, bounds_s))
+                told = bounds.take(Event.EXPSTART), bounds.take(Event.EXPEND)
+                found.append(read(folder, ref, addresses, told))
     return found
 
 
-def read(folder: Path, ref: ExpRef, names: dict[str, Address], bounds_s: list[float]) -> Windows:
+def read(
+    folder: Path, ref: ExpRef, names: dict[str, Address], told: tuple[list[float], list[float]]
+) -> Windows:
     """Return what the sessions on disk say."""
-    windows = Windows([], [], [], bounds_s)
+    windows = Windows([], [], [], *told)
     for name in names:
         path = folder / ref.folder / name
         window = Session.open(path).record.window
@@ -129,7 +169,7 @@ def measure(delay_s: float, sessions: int, rigs: int = RIGS) -> list[Windows]:
 def run(quick: bool = False) -> list[Row]:
     """Return a row for a delay of up to two seconds."""
     found = measure(0.3 if quick else DELAY_S, 5)
-    worst = max(w.apart_s / w.allowed_s for w in found)
+    worst = max(w.worst for w in found)
     unequal = max(max(w.samples) - min(w.samples) for w in found)
     return [
         Row(

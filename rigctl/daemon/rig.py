@@ -223,6 +223,10 @@ class Rig:
     async def _act(self, step: Event, command: Command, at_s: float | None) -> Json:
         actions, exp_ref = self._actions, command.exp_ref or self.state.exp_ref
         result: Json = None
+        if step is not CLEANUP:
+            self.clock_notes.command(
+                command.data
+            )  # first: the one with START is the session's first
         if step is INIT:
             result = await self._carry(step.label, actions.init(command, exp_ref))
         elif step is START:
@@ -231,7 +235,6 @@ class Rig:
             self._notes.clear()
         elif step is CLEANUP:
             return await actions.cleanup(command)
-        self.clock_notes.command(command.data)
         if step in (INIT, START):
             return result
         return await actions.stop(command, at_s, immediately=step is INTERRUPT)
