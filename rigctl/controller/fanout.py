@@ -32,31 +32,60 @@ async def fan_out(
         messages: what they are told.
         within_s: how long each rig's reply is waited for after its echo; None for ever.
     """
-    own = {rig.name: message_for(messages, rig.name) for rig in rigs}
-    errors = await _open(rigs)
-    tickets: dict[str, Ticket] = {}
-    reachable = [rig for rig in rigs if rig.name not in errors]
+    told = _Told({rig.name: message_for(messages, rig.name) for rig in rigs}, within_s)
     try:
-        for rig in reachable:
-            rig.hold(True)
-            try:
-                tickets[rig.name] = rig.submit(
-                    own[rig.name], reply_timeout_s=within_s or _FOR_EVER_S
-                )
-            except RigctlError as error:
-                errors[rig.name] = error
-    finally:
-        for rig in reachable:  # what is packed for all goes out in a row
-            rig.hold(False)
-    try:
-        results = await outcomes(list(tickets.values()))
+        told.tell([rig for rig in rigs if rig.is_connected])
+        # A way that is to be opened first, or cannot be, delays nobody else.
+        await asyncio.gather(*(told.open_and_tell(rig) for rig in rigs if rig.name not in told))
+        results = dict(zip(told.tickets, await outcomes(list(told.tickets.values())), strict=True))
     finally:
         for rig in rigs:
-            if rig.name in tickets:
-                rig.forget(tickets[rig.name])
-    results_of = dict(zip(tickets, results, strict=True))
-    errors |= {name: r for name, r in results_of.items() if isinstance(r, Exception)}
-    return {name: r for name, r in results_of.items() if isinstance(r, Message)}, errors
+            if ticket := told.tickets.get(rig.name):
+                rig.forget(ticket)
+    errors = told.errors | {name: r for name, r in results.items() if isinstance(r, Exception)}
+    return {name: r for name, r in results.items() if isinstance(r, Message)}, errors
+
+
+class _Told:
+    """What was put on the wire.
+
+    Args:
+        messages: each rig's own.
+        within_s: how long each reply is waited for; None for ever.
+    """
+
+    def __init__(self, messages: Mapping[str, Message], within_s: float | None) -> None:
+        self._messages = messages
+        self._within_s = within_s or _FOR_EVER_S
+        self.tickets: dict[str, Ticket] = {}
+        self.errors: dict[str, Exception] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.tickets or name in self.errors
+
+    def tell(self, rigs: Sequence[EchoProtocol]) -> None:
+        """Tell rigs whose ways are open: what is packed for all goes out in a row."""
+        try:
+            for rig in rigs:
+                rig.hold(True)
+                try:
+                    message = self._messages[rig.name]
+                    ticket = rig.submit(message, reply_timeout_s=self._within_s)
+                    self.tickets[rig.name] = ticket
+                except RigctlError as error:
+                    self.errors[rig.name] = error
+        finally:
+            for rig in rigs:
+                rig.hold(False)
+
+    async def open_and_tell(self, rig: EchoProtocol) -> None:
+        """Open the way to a rig, then tell it."""
+        try:
+            await rig.open()
+        except Unreachable as error:
+            self.errors[rig.name] = error
+        else:
+            self.tell([rig])
 
 
 def message_for(messages: Messages, name: str) -> Message:
@@ -68,16 +97,3 @@ def message_for(messages: Messages, name: str) -> Message:
     if isinstance(messages, Message):
         return messages
     return messages[name] if isinstance(messages, Mapping) else messages(name)
-
-
-async def _open(rigs: Sequence[EchoProtocol]) -> dict[str, Exception]:
-    """Open the ways that are not open; at once, so that one dead rig delays no other."""
-    closed = [rig for rig in rigs if not rig.is_connected]
-    opened = await asyncio.gather(*(rig.open() for rig in closed), return_exceptions=True)
-    errors: dict[str, Exception] = {}
-    for rig, result in zip(closed, opened, strict=True):
-        if isinstance(result, Unreachable):
-            errors[rig.name] = result
-        elif isinstance(result, BaseException):
-            raise result
-    return errors

@@ -72,6 +72,8 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     """In a hello: the version of the dialect that the sender speaks."""
     large: _Count | None = None
     """In a reply: it has so many bytes and is to be fetched by a stream: ask there once more."""
+    whole: bool = False
+    """In a command: no stream can be opened, so that its answer is to come in one datagram."""
     session: _Name = ""
     """Where a key is set: which session it belongs to; in a server's hello: the one it gives."""
     mac: _Name = ""

@@ -7,7 +7,6 @@ A client speaks to one rig; a server answers any number of controllers.  Two ack
 never mixed up: a message is *confirmed* when its echo came, *replied* when its result came back.
 """
 
-import itertools
 import logging
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar, Self
@@ -20,7 +19,6 @@ from rigctl.net.incoming import Incoming
 from rigctl.net.inputs import Answer, Command
 from rigctl.net.link import Link
 from rigctl.net.links import Links
-from rigctl.net.offset import Offset
 from rigctl.net.options import Options
 from rigctl.net.outputs import (
     Answered,
@@ -34,11 +32,12 @@ from rigctl.net.outputs import (
     Rejected,
     Stored,
     Unconfirmed,
+    Unkeyed,
 )
 from rigctl.net.request import Inbox, Request, no_more
 from rigctl.net.route import Route
 from rigctl.net.station import Station
-from rigctl.net.tickets import Ticket
+from rigctl.net.tickets import Ticket, Tickets
 from rigctl.net.transport import PeerAddress
 from rigctl.net.verbs import error_message
 
@@ -76,9 +75,8 @@ class Communicator:
         self.station = station or Station.new(self.options.timing, key=self.options.key)
         self.clock = self.station.clock
         self.callbacks = Callbacks()
-        self._links = Links(self._make_link)
-        self._tickets: dict[int, Ticket] = {}
-        self._numbers = itertools.count(1)
+        self._tickets = Tickets()
+        self._links = Links(self._make_link, self._tickets.leave)
         self._inbox = Inbox(from_start=self.iterates and role == "server")
         self._incoming = Incoming(self.station, self._inbox, self.callbacks, self.logger)
 
@@ -109,9 +107,7 @@ class Communicator:
         """Close the sockets, forget all callbacks, cancel all that waits."""
         self._route.close()
         self._links.close()
-        for ticket in list(self._tickets.values()):
-            ticket.closed()
-        self._tickets.clear()
+        self._tickets.close()
         self.callbacks.close()
 
     @property
@@ -134,12 +130,6 @@ class Communicator:
         """How a client's rig is spoken to at present; AUTO before it is known."""
         link = self._links.find(self._route.peer)
         return link.engine.dialect if link else self.options.dialect
-
-    @property
-    def clock_offset(self) -> Offset | None:
-        """The rig's clock minus ours, with its bound; None before an echo has told it."""
-        link = self._links.find(self._route.peer)
-        return link.offset.at(self.clock.now().clock) if link else None
 
     async def request(self, message: Message, *, timeout_s: float | None = None) -> Message:
         """Send a command to the rig and wait for its echo and its reply.
@@ -178,8 +168,8 @@ class Communicator:
         self._route.check_size(message, link.engine.most_bytes(answers=id is not None))
         who = (self.name, self.server_uri, timeout_s, reply_timeout_s)
         keyed = self.station.context.seal is not None
-        ticket = Ticket(next(self._numbers), message, *who, keyed)
-        self._tickets[ticket.number] = ticket
+        ticket = Ticket(self._tickets.number(), message, *who, keyed)
+        self._tickets.add(ticket)
         self._route.about_to_send()
         if answers:
             link.answer(Answer(ticket.number, message, id, timeout_s))
@@ -187,13 +177,9 @@ class Communicator:
             link.send(Command(ticket.number, message, timeout_s, reply_timeout_s))
         return ticket
 
-    def hold(self, on: bool) -> None:
-        """Put nothing on the wire until this is called with False: then all goes out in a row."""
-        self._route.hold(on)
-
     def forget(self, ticket: Ticket) -> None:
         """Nobody waits for this ticket any more; a late answer to it resolves nothing."""
-        self._tickets.pop(ticket.number, None)
+        self._tickets.forget(ticket)
         for link in self._links:
             link.forget(ticket.number)
 
@@ -211,7 +197,7 @@ class Communicator:
             open_ids.remove(request.id)
         timing = self.options.timing
         timeout_s = timing.plain_answer_s if request.id is None else timing.answer_s
-        link.answer(Answer(next(self._numbers), message, request.id, timeout_s))
+        link.answer(Answer(self._tickets.number(), message, request.id, timeout_s))
 
     async def requests(self) -> AsyncIterator[Request]:
         """Yield what peers send, in order; every request is to be answered with `answer`.
@@ -227,10 +213,14 @@ class Communicator:
                 if self.is_connected:
                     self.answer(request, error_message(no_more(), request.message.event))
 
-    def received(self, data: bytes, addr: PeerAddress) -> None:
-        """The transport has one message's bytes."""
+    def received(self, data: bytes, addr: PeerAddress) -> bool:
+        """The transport has one message's bytes; return whether their sender may speak."""
         self._route.heard()
-        self._links.to(addr).receive(data)
+        seal = self.station.context.seal
+        if seal and not self._links.find(addr) and not seal.is_intact(data):
+            self._incoming.reject("a message without our key's seal", addr)
+            return False  # strangers do not even get to be remembered
+        return self._links.to(addr).receive(data)
 
     def connected(self, addr: PeerAddress) -> None:
         """A stream to a peer is open."""
@@ -247,6 +237,11 @@ class Communicator:
     def moved(self, old: PeerAddress, new: PeerAddress) -> None:
         """A client's stream was opened (anew): the peer goes by another address now."""
         self._links.move(old, new)
+
+    def lack_stream(self) -> None:
+        """No stream can be opened beside a client's UDP socket."""
+        if link := self._links.find(self._route.peer):
+            link.lack_stream()
 
     @property
     def has_outstanding(self) -> bool:
@@ -270,13 +265,16 @@ class Communicator:
                 self.logger.debug("%s: ignored from %s: %s", self.name, link.addr, reason)
             case (
                 Confirmed(number)
+                | Unkeyed(number)
                 | Mangled(number)
                 | Oversized(number)
                 | Unconfirmed(number)
                 | Answered(number)
             ):
-                if ticket := self._tickets.get(number):
-                    ticket.take(output, trouble=self._route.trouble)
+                self._tickets.take(number, output, trouble=self._route.trouble)
+                numbered = link.engine.dialect is Dialect.RIGCTL
+                if isinstance(output, Unconfirmed) and self.role == "client" and numbered:
+                    self._route.renew()
 
     def _deliver(self, link: Link, delivered: Delivered) -> None:
         request, error = self._incoming.deliver(delivered, link.addr)

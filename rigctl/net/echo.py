@@ -21,7 +21,7 @@ from rigctl.net.context import Context
 from rigctl.net.greeting import Greeting
 from rigctl.net.inputs import Answer, Command, Now
 from rigctl.net.numbered import NumberedDialect
-from rigctl.net.outputs import Ignored, Output, Rejected, Unconfirmed
+from rigctl.net.outputs import Ignored, Output, Rejected, Transmit, Unconfirmed, Unkeyed
 from rigctl.net.packets import MAX_DATAGRAM_BYTES, Packer
 from rigctl.net.plain import PlainDialect
 from rigctl.net.transport import UDP_MAX_BYTES
@@ -33,6 +33,9 @@ class Dialect(StrEnum):
     AUTO = "auto"
     IBLUTIL = "iblutil"
     RIGCTL = "rigctl"
+
+
+_MAX_APPEASED = 2
 
 
 @dataclass(slots=True)
@@ -61,7 +64,9 @@ class Echo:
         self.peer_epoch = ""
         """The epoch last heard from the peer; empty where it knows none."""
         spacing_s = context.timing.plain_spacing_s if streams else 0.0
-        self._packer = Packer(self._seal)
+        # A server gives each sender its session, and answers it there, whoever else comes this way.
+        session_of = context.memory.session_of
+        self._packer = Packer(self._seal) if asks else Packer(self._seal, session_of)
         self._plain = PlainDialect(context.timing, spacing_s=spacing_s, streams=streams)
         large_by_stream = asks or context.has_stream
         datagram = MAX_DATAGRAM_BYTES if large_by_stream else UDP_MAX_BYTES
@@ -70,6 +75,7 @@ class Echo:
         self._outgoing = self._numbered.outgoing
         self._greeting = Greeting(context, self._packer, repeats=not streams)
         self._waiting: list[_Waiting] = []
+        self._appeasing = 0
 
     @property
     def dialect(self) -> Dialect:
@@ -92,7 +98,7 @@ class Echo:
     def receive(self, now: Now, data: bytes) -> list[Output]:
         """Take one message's bytes from the peer."""
         if self._seal and not self._seal.is_intact(data):
-            return [Rejected("a message without our key's seal")]
+            return self._appease(data)
         try:
             wire = decode(data)
         except ProtocolError as error:
@@ -133,8 +139,19 @@ class Echo:
             return due
         return min(due, self._greeting.due_at, *(w.deadline for w in self._waiting))
 
+    def lack_stream(self) -> list[Output]:
+        """No stream can be opened to the peer, for what is too large for a datagram."""
+        return self._outgoing.lack_stream()
+
+    @property
+    def tickets(self) -> set[int]:
+        """The tickets of all that is under way."""
+        waiting = {waiting.command.ticket for waiting in self._waiting}
+        return waiting | self._plain.tickets | self._outgoing.tickets
+
     def reconnected(self, now: Now) -> list[Output]:
         """Say again what the lost connection may have swallowed."""
+        self._greeting.end()
         if self._seal and self._asks:
             # Who answers now may have been started anew; what is under way follows its hello.
             self._packer.session = ""
@@ -160,7 +177,8 @@ class Echo:
         return self.unconfirmed or self._outgoing.awaiting
 
     def forget(self, ticket: int) -> None:
-        """The caller no longer waits for the answer under this ticket."""
+        """The caller no longer waits; what was not sent yet is not sent any more."""
+        self._waiting = [w for w in self._waiting if w.command.ticket != ticket]
         self._plain.forget(ticket)
         self._outgoing.forget(ticket)
 
@@ -196,13 +214,15 @@ class Echo:
         if self._dialect is Dialect.IBLUTIL:
             return self._receive_plain(now, data, Wire(Message(Event.EXPINFO, (0,))))
         settled = self._settle(now, Dialect.RIGCTL)
-        return settled if self._asks else [*settled, self._greeting.answer(hello)]
+        if self._asks or hello.answers is not None:
+            return settled
+        return [*settled, self._greeting.answer(hello)]
 
     def _meet_sealed(self, now: Now, hello: Envelope) -> list[Output]:
         if hello.epoch == self._context.identity.epoch:
-            return [Rejected("a hello of our own that came back: the peer has no key")]
+            return self._part()
         if not self._asks:
-            return [self._greeting.answer(hello)]
+            return [self._greeting.answer(hello)] if hello.answers is None else []
         if not self._greeting.is_answer(hello):
             return [Rejected("a hello that answers none of ours")]
         self.peer_epoch = hello.epoch
@@ -210,6 +230,26 @@ class Echo:
             return []
         self._packer.session = hello.session
         return self._outgoing.readdress() + self._release(now)
+
+    def _part(self) -> list[Output]:
+        """Our sealed hello came back: the peer only echoes, and we leave it in peace."""
+        self._appeasing = _MAX_APPEASED
+        self._greeting.end()
+        waiting, self._waiting = self._waiting, []
+        rejected = Rejected("a hello of our own that came back: the peer has no key")
+        return [rejected, *(Unkeyed(w.command.ticket) for w in waiting)]
+
+    def _appease(self, data: bytes) -> list[Output]:
+        """Bytes without the seal: never answered, with one exception.
+
+        A peer of the predecessor's that our hello has met says what it is in return, and closes
+        its socket for good if nobody echoes that.
+        """
+        rejected = Rejected("a message without our key's seal")
+        if not self._appeasing or data[1:2] == b"0":
+            return [rejected]
+        self._appeasing -= 1
+        return [rejected, Transmit(data)]
 
     def _settle(self, now: Now, dialect: Dialect) -> list[Output]:
         """The peer has shown what it speaks: send what waited for that."""

@@ -16,6 +16,7 @@ from rigctl.messages import Event, ExpRef, Json, Message, Status
 from rigctl.net import verbs
 from rigctl.net.callbacks import Callback
 from rigctl.net.communicator import Communicator
+from rigctl.net.offset import Offset
 from rigctl.net.options import Options
 from rigctl.net.station import Station
 from rigctl.net.transport import PeerAddress
@@ -225,6 +226,16 @@ class EchoProtocol(Communicator):
     def protocol(self) -> str:
         """The scheme of `server_uri`."""
         return self.address.scheme
+
+    @property
+    def clock_offset(self) -> Offset | None:
+        """The rig's clock minus ours, with its bound; None before an echo has told it."""
+        link = self._links.find(self._route.peer)
+        return link.offset.at(self.clock.now().clock) if link else None
+
+    def hold(self, on: bool) -> None:
+        """Put nothing on the wire until this is called with False: then all goes out in a row."""
+        self._route.hold(on)
 
     def awaiting_response(self, addr: PeerAddress | None = None) -> bool:
         """Whether something sent (to one peer, or to any) is not confirmed yet."""

@@ -15,7 +15,7 @@ from rigctl.messages import Event, Message
 from rigctl.net.codec import Envelope, Kind
 from rigctl.net.context import Context
 from rigctl.net.inputs import Now
-from rigctl.net.outputs import MessageId, Output, Transmit
+from rigctl.net.outputs import Output, Transmit
 from rigctl.net.packets import Packer
 
 DIALECT_VERSION = "1"
@@ -61,11 +61,14 @@ class Greeting:
 
     def answer(self, hello: Envelope) -> Transmit:
         """Return our answer to a hello."""
-        if self._context.seal is None:
-            return Transmit(self.plain)
-        session = self._context.memory.grant(hello.epoch, self._context.new_session())
-        self._packer.session = session
-        return Transmit(self._hello(answers=(hello.epoch, hello.seq)))
+        # What is answered so is no question: two servers never greet each other to and fro.
+        id = self._context.identity.next_id()
+        answers = (hello.epoch, hello.seq)
+        envelope = Envelope(Kind.HELLO, *id, answers=answers, version=DIALECT_VERSION)
+        session = ""
+        if self._context.seal is not None:
+            session = self._context.memory.grant(hello.epoch, self._context.new_session())
+        return Transmit(self._packer.pack(_MESSAGE, envelope, session).data)
 
     def is_answer(self, hello: Envelope) -> bool:
         """Whether a sealed hello answers one of ours, and later than any before."""
@@ -81,9 +84,9 @@ class Greeting:
         """Nobody waits any more."""
         self.count, self.due_at = 0, float("inf")
 
-    def _hello(self, answers: MessageId | None = None) -> bytes:
+    def _hello(self) -> bytes:
         if self._context.seal is None:
             return self.plain
         id = self._context.identity.next_id()
-        envelope = Envelope(Kind.HELLO, *id, answers=answers, version=DIALECT_VERSION)
+        envelope = Envelope(Kind.HELLO, *id, version=DIALECT_VERSION)
         return self._packer.pack(_MESSAGE, envelope).data

@@ -13,7 +13,7 @@ from rigctl.net.clock import RigClock
 from rigctl.net.echo import Echo
 from rigctl.net.inputs import Answer, Command
 from rigctl.net.offset import OffsetEstimate
-from rigctl.net.outputs import Delivered, MessageId, Output, Probed, Transmit
+from rigctl.net.outputs import Delivered, MessageId, Output, Probed, Rejected, Transmit
 from rigctl.net.transport import PeerAddress
 
 _MAX_OPEN = 64
@@ -69,9 +69,15 @@ class Link:
         waiting = self.open.get(event)
         return (True, waiting.popleft()) if waiting else (False, None)
 
-    def receive(self, data: bytes) -> None:
-        """Take one message's bytes."""
-        self._carry_out(self.engine.receive(self._owner.clock.now(), data))
+    def receive(self, data: bytes) -> bool:
+        """Take one message's bytes; return whether its sender may speak."""
+        outputs = self.engine.receive(self._owner.clock.now(), data)
+        self._carry_out(outputs)
+        return not any(isinstance(output, Rejected) for output in outputs)
+
+    def lack_stream(self) -> None:
+        """No stream can be opened to the peer."""
+        self._carry_out(self.engine.lack_stream())
 
     def reconnected(self) -> None:
         """The stream to the peer was made anew."""

@@ -3,7 +3,7 @@
 From: `net.communicator`.  To: one `net.link` per peer.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from rigctl.net.link import Link
 from rigctl.net.outputs import MessageId
@@ -18,10 +18,14 @@ class Links:
 
     Args:
         make: makes the link to a peer that is new.
+        left: told the tickets of what was under way to one that is forgotten.
     """
 
-    def __init__(self, make: Callable[[PeerAddress], Link]) -> None:
+    def __init__(
+        self, make: Callable[[PeerAddress], Link], left: Callable[[Iterable[int]], None]
+    ) -> None:
         self._make = make
+        self._left = left
         self._links: dict[PeerAddress, Link] = {}
 
     def __iter__(self) -> Iterator[Link]:
@@ -60,6 +64,7 @@ class Links:
         """Forget a peer."""
         if link := self._links.pop(addr, None):
             link.close()
+            self._left(link.engine.tickets)
 
     def close(self) -> None:
         """Forget all peers."""

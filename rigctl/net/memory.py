@@ -41,7 +41,7 @@ class Memory:
     """
 
     def __init__(
-        self, *, epochs: int = 256, answers: int = 512, answer_bytes: int = 16_000_000
+        self, *, epochs: int = 1024, answers: int = 512, answer_bytes: int = 16_000_000
     ) -> None:
         self._max_epochs = epochs
         self._max_answers = answers
@@ -113,6 +113,11 @@ class Memory:
         if len(self._granted) > self._max_epochs:
             self._granted.popitem(last=False)
         return granted
+
+    def session_of(self, name: str) -> str:
+        """Return the session of a sender; empty if it has none."""
+        epoch = self._epochs.get(name)
+        return epoch.session if epoch else self._granted.get(name, "")
 
     def admits(self, name: str, session: str) -> bool:
         """Whether a message of this sender belongs to the session that it was given."""

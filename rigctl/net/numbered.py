@@ -56,13 +56,15 @@ class NumberedDialect:
         self._packer = packer
         self.outgoing = Outgoing(context, packer, datagram=datagram)
         self._latest: dict[Event, MessageId] = {}
+        self._is_whole = False
+        """Whether the peer can open no stream to fetch a large answer."""
 
     def send(self, now: Now, command: Command) -> list[Output]:
         """Send a command."""
         id = self._context.identity.next_id()
         self._latest[command.message.event] = id
         envelope = Envelope(Kind.COMMAND, *id, clock=now.clock, within_s=command.within_s)
-        packet = self._packer.pack(command.message, envelope)
+        packet = self.outgoing.pack(command.message, envelope)
         if command.within_s is not None:
             self.outgoing.ask(command.ticket, packet)
         return self.outgoing.send(now, command.ticket, packet, command.timeout_s)
@@ -75,8 +77,7 @@ class NumberedDialect:
         outputs: list[Output] = []
         if self._context.memory.store(answer.command, packet.data):
             outputs.append(Stored(answer.command, packet.data))
-        if not self.outgoing.fits(packet.data):
-            packet = self._notice(now, packet)
+        packet = self._fitting(now, packet)
         return outputs + self.outgoing.send_answer(now, answer.ticket, packet, answer.timeout_s)
 
     def receive(self, now: Now, data: bytes, wire: Wire) -> list[Output]:
@@ -89,8 +90,11 @@ class NumberedDialect:
         outputs: list[Output] = [Transmit(self._echo(now, wire.message, id, digest_of(data)))]
         seen = self._context.memory.meet(id)
         if envelope.kind is Kind.COMMAND:
+            if envelope.whole and not self._is_whole:
+                self._is_whole = True
+                self.outgoing.send_whole()
             return outputs + self._command(now, seen, id, wire)
-        return outputs + (self._answer(wire) if seen is Seen.NEW else [])
+        return outputs + (self._answer(now, wire) if seen is Seen.NEW else [])
 
     def _about(
         self, now: Now, kind: Kind, command: MessageId, large: int | None = None
@@ -98,13 +102,6 @@ class NumberedDialect:
         """Return the envelope of an answer to a command."""
         id = self._context.identity.next_id()
         return Envelope(kind, *id, answers=command, clock=now.clock, large=large)
-
-    def _notice(self, now: Now, packet: Packet) -> Packet:
-        """Return the notice of an answer that is too large for a datagram."""
-        command = packet.envelope.answers
-        assert command is not None
-        envelope = self._about(now, Kind.REPLY, command, len(packet.data))
-        return self._packer.pack(Message(packet.message.event), envelope)
 
     def _echo(self, now: Now, message: Message, id: MessageId, digest: str) -> bytes:
         # Our epoch tells that the clock is still the one that earlier echoes told.
@@ -122,8 +119,8 @@ class NumberedDialect:
             self._context.memory.keep(id)
             return [Begun(id, event), delivered]
         # While the answer is still being repeated by itself, a repeat of the command adds none.
-        if self.outgoing.is_answering(id):
-            return []
+        if (answering := self.outgoing.answering(id)) is not None:
+            return answering
         if seen in _WHY_UNKNOWN:
             message = Message(ERROR, (f"{UNKNOWN_OUTCOME} {_WHY_UNKNOWN[seen]}", int(event)))
             envelope = self._about(now, Kind.ERROR, id)
@@ -133,17 +130,28 @@ class NumberedDialect:
 
     def _again(self, now: Now, stored: bytes) -> Transmit:
         """Return a stored answer once more, or the notice of it."""
-        packet = self._packer.repack(stored)
-        if not self.outgoing.fits(packet.data):
-            packet = self._notice(now, packet)
-        return Transmit(packet.data)
+        return Transmit(self._fitting(now, self._packer.repack(stored)).data)
 
-    def _answer(self, wire: Wire) -> list[Output]:
+    def _fitting(self, now: Now, packet: Packet) -> Packet:
+        """Return an answer; or, where it fits no datagram, the notice of it, or an error."""
+        if self.outgoing.fits(packet.data):
+            return packet
+        command = packet.envelope.answers
+        assert command is not None
+        size = len(packet.data)
+        if not self._is_whole:
+            envelope = self._about(now, Kind.REPLY, command, size)
+            return self._packer.pack(Message(packet.message.event), envelope)
+        text = f"TooLarge: the answer has {size} bytes, and no stream can be opened to fetch it"
+        message = Message(ERROR, (text, int(packet.message.event)))
+        return self._packer.pack(message, self._about(now, Kind.ERROR, command))
+
+    def _answer(self, now: Now, wire: Wire) -> list[Output]:
         assert wire.envelope is not None
         command = wire.envelope.answers
-        asked = self.outgoing.asked(command)
         if wire.envelope.large is not None:
-            return [Transmit(asked.data, by_stream=True)] if asked else []
+            return self.outgoing.fetch(now, command)
+        asked = self.outgoing.asked(command)
         if asked is not None:
             return [
                 Answered(self.outgoing.answered(asked.id), wire.message),

@@ -20,10 +20,13 @@ from dataclasses import dataclass, replace
 
 from rigctl.net.outputs import Probed
 
-MAX_DRIFT = 100e-6
+MAX_DRIFT = 500e-6
 """By how much two clocks run apart at the most, in seconds per second: crystals of computers are
-specified to 50 ppm or better.  While a time service slews a clock faster (chrony may, after its
-start), probes contradict each other, which counts as steps."""
+specified to 50 ppm or better, and the kernel slews a clock for a time service by 500 ppm at the
+most (adjtimex(2)).  While chrony changes the tick itself, after its start, clocks may run apart
+faster; probes that contradict each other then count as steps."""
+_WORTH_TELLING = 100e-6
+"""A drift that is not known better than this is not told."""
 
 _RESOLUTION_S = 0.5e-6
 """What two readings lose as 64-bit floats: seconds since 1970 are told in steps of 0.24 us."""
@@ -152,8 +155,8 @@ class OffsetEstimate:
         last = self._best[-1]
         pairs = [_slopes(first, last) for first in self._best if first.at_s < last.at_s]
         least, most = min(pairs, key=lambda pair: pair[1] - pair[0], default=(-1.0, 1.0))
-        if most - least >= 2 * MAX_DRIFT:
-            return None  # that much is assumed of any clock
+        if most - least >= 2 * _WORTH_TELLING:
+            return None
         least, most = max(least, -MAX_DRIFT), min(most, MAX_DRIFT)
         return (least + most) / 2 * 1e6, (most - least) / 2 * 1e6
 

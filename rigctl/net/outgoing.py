@@ -12,8 +12,11 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
+from rigctl.messages import Message
 from rigctl.net.agenda import Agenda
-from rigctl.net.codec import Envelope, digest_of
+from rigctl.net.codec import Envelope, Kind, digest_of
 from rigctl.net.context import Context
 from rigctl.net.inputs import Now
 from rigctl.net.outputs import (
@@ -22,12 +25,14 @@ from rigctl.net.outputs import (
     Mangled,
     MessageId,
     Output,
+    Oversized,
     Probed,
     Transmit,
     Unconfirmed,
 )
 from rigctl.net.packets import Packer, Packet
 from rigctl.net.timing import RoundTrip
+from rigctl.net.transport import UDP_MAX_BYTES
 
 MAX_UNCONFIRMED_ANSWERS = 64
 """How many answers to one peer wait for their echoes; beyond it the oldest is repeated no more.
@@ -49,6 +54,7 @@ class _Asked:
     packet: Packet
     asks: int = 0
     """How often it was sent again after it was confirmed."""
+    fetch_at: float = 0.0  # not before then is a large answer fetched (again)
 
 
 class Outgoing:
@@ -58,7 +64,7 @@ class Outgoing:
         context: timing and dice.
         packer: packs them anew for another session.
         datagram: how much a datagram takes, larger ones need a stream; None where all is one:
-            then nothing is lost, and nothing sent again.
+            then nothing is lost, and only what is sealed is sent again, slowly.
     """
 
     def __init__(self, context: Context, packer: Packer, *, datagram: int | None) -> None:
@@ -66,7 +72,8 @@ class Outgoing:
         self._dice = context.dice
         self._packer = packer
         self._datagram = datagram
-        self._repeats = datagram is not None
+        self._repeats = datagram is not None or context.seal is not None
+        self._has_stream = True
         self._round_trip = RoundTrip(context.timing)
         self._sending: dict[MessageId, _Sending] = {}
         self._asked: dict[MessageId, _Asked] = {}
@@ -85,10 +92,16 @@ class Outgoing:
 
     @property
     def is_troubled(self) -> bool:
-        """Whether the peer has not reacted to repeats, as one does that was started anew."""
-        return any(s.attempts > 2 for s in self._sending.values()) or any(
+        """Whether the peer does not react to repeats, as one that was started anew."""
+        patience = 1 if self._datagram is None else 2
+        return any(s.attempts > patience for s in self._sending.values()) or any(
             asked.asks for asked in self._asked.values()
         )
+
+    @property
+    def tickets(self) -> set[int]:
+        """The tickets of all that is under way."""
+        return {entry.ticket for entry in self._entries()}
 
     def send(self, now: Now, ticket: int, packet: Packet, timeout_s: float) -> list[Output]:
         """Send a message, again and again until its echo comes or the time is over."""
@@ -107,7 +120,7 @@ class Outgoing:
         return outputs
 
     def ask(self, ticket: int, packet: Packet) -> None:
-        """Have a command that is being sent wait for its answer."""
+        """Have a command that is sent next wait for its answer."""
         self._asked[packet.id] = _Asked(ticket, packet)
 
     def asked(self, id: MessageId | None) -> Packet | None:
@@ -121,9 +134,52 @@ class Outgoing:
             self._agenda.drop(id)
         return self._asked.pop(id).ticket
 
-    def is_answering(self, id: MessageId) -> bool:
-        """Whether the answer to a command of the peer's is being sent by itself."""
-        return any(sending.packet.envelope.answers == id for sending in self._sending.values())
+    def answering(self, id: MessageId) -> list[Output] | None:
+        """Return what a repeat of a command brings whose answer is under way; None if none is.
+
+        Nothing, unless it comes in another session, in which that answer could not be read.
+        """
+        for sending in self._sending.values():
+            if sending.packet.envelope.answers == id:
+                packet = self._packer.pack(sending.packet.message, sending.packet.envelope)
+                if packet.data == sending.packet.data:
+                    return []
+                sending.packet = packet
+                return [self.transmit(packet.data)]
+        return None
+
+    def fetch(self, now: Now, id: MessageId | None) -> list[Output]:
+        """A notice came of an answer that is too large: have it sent some other way, in time."""
+        asked = self._asked.get(id) if id else None
+        if asked is None or now.monotonic < asked.fetch_at:
+            return []
+        asked.fetch_at = now.monotonic + self._timing.ask_again_s
+        return [Transmit(asked.packet.data, by_stream=self._has_stream)]
+
+    def lack_stream(self) -> list[Output]:
+        """No stream can be opened to the peer: ask it for whole answers in a datagram each."""
+        if not self._has_stream:
+            return []
+        self._has_stream = False
+        for entry in self._entries():
+            entry.packet = self.pack(entry.packet.message, entry.packet.envelope)
+        large = {id: s for id, s in self._sending.items() if len(s.packet.data) > UDP_MAX_BYTES}
+        for id in large:
+            self._end(id)
+            self._asked.pop(id, None)
+        oversized = (Oversized(s.ticket, len(s.packet.data), UDP_MAX_BYTES) for s in large.values())
+        return [*oversized, *self.resend()]
+
+    def pack(self, message: Message, envelope: Envelope) -> Packet:
+        """Return a command packed, with a word of it if no stream can be opened."""
+        if not self._has_stream and envelope.kind is Kind.COMMAND:
+            envelope = msgspec.structs.replace(envelope, whole=True)
+        return self._packer.pack(message, envelope)
+
+    def send_whole(self) -> None:
+        """The peer can open no stream: what is sent to it takes one datagram, however large."""
+        if self._datagram is not None:
+            self._datagram = UDP_MAX_BYTES
 
     def confirm(self, now: Now, echo: Envelope) -> list[Output]:
         """An echo came."""
@@ -136,7 +192,9 @@ class Outgoing:
         self._end(id)
         outputs: list[Output] = [Confirmed(sending.ticket)]
         # Never of a message that was sent twice (Karn's rule), nor of one that opened a stream.
-        if sending.attempts == 1 and self.fits(sending.packet.data):
+        if sending.attempts > 1:
+            self._round_trip.missed(sending.attempts)
+        elif self.fits(sending.packet.data):
             self._round_trip.add(now.monotonic - sending.sent.monotonic)
         if echo.clock is not None:
             # Whichever of several copies is echoed, the clock was read after the first was sent.
@@ -164,16 +222,15 @@ class Outgoing:
     def readdress(self) -> list[Output]:
         """Pack what is under way for a new session, and send it once more."""
         for entry in self._entries():
-            entry.packet = self._packer.pack(entry.packet.message, entry.packet.envelope)
+            entry.packet = self.pack(entry.packet.message, entry.packet.envelope)
         return self.resend()
 
     def forget(self, ticket: int) -> None:
-        """The caller no longer waits for an answer."""
-        for id, asked in list(self._asked.items()):
-            if asked.ticket == ticket:
-                del self._asked[id]
-                if id not in self._sending:
-                    self._agenda.drop(id)
+        """The caller waits no longer: what is not confirmed is not sent again either."""
+        for entries in (self._asked, self._sending):
+            for id in [id for id, entry in entries.items() if entry.ticket == ticket]:
+                del entries[id]
+                self._agenda.drop(id)
 
     def fits(self, data: bytes) -> bool:
         """Whether bytes go the usual way, or are too large for a datagram."""
@@ -181,7 +238,7 @@ class Outgoing:
 
     def transmit(self, data: bytes) -> Transmit:
         """Return the output that sends bytes the way that they fit."""
-        return Transmit(data, by_stream=not self.fits(data))
+        return Transmit(data, by_stream=self._has_stream and not self.fits(data))
 
     def _entries(self) -> Iterator[_Sending | _Asked]:
         yield from self._asked.values()
@@ -228,6 +285,8 @@ class Outgoing:
         repeat_at = float("inf")
         if self._repeats:
             pause_s = self._round_trip.repeat_after_s(sending.attempts)
+            if self._datagram is None:
+                pause_s = self._timing.stream_repeat_s * 2.0 ** (sending.attempts - 1)
             repeat_at = now.monotonic + self._jittered(pause_s)
         self._agenda.put(id, min(sending.deadline, repeat_at))
 

@@ -64,6 +64,13 @@ class Unconfirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class Unkeyed:
+    """The message under this ticket was not sent: the peer has no key, and we have one."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
 class Mangled:
     """The message sent under this ticket arrived with other bytes than were sent."""
 
@@ -118,6 +125,7 @@ Output = (
     | Delivered
     | Confirmed
     | Unconfirmed
+    | Unkeyed
     | Mangled
     | Oversized
     | Answered

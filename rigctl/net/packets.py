@@ -3,6 +3,7 @@
 From: `net.numbered`, `net.echo`.  To: the same, as bytes for the wire.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -36,22 +37,34 @@ class Packer:
 
     Args:
         seal: the key's; None without a key.
+        session_of: returns the session of who has this epoch, where we are who gave it; empty if
+            there is none.
     """
 
-    def __init__(self, seal: Seal | None) -> None:
+    def __init__(
+        self, seal: Seal | None, session_of: Callable[[str], str] = lambda epoch: ""
+    ) -> None:
         self._seal = seal
+        self._session_of = session_of
         self.session = ""
         """The session with this peer; only where a key is set."""
 
-    def pack(self, message: Message, envelope: Envelope) -> Packet:
+    def pack(self, message: Message, envelope: Envelope, session: str = "") -> Packet:
         """Return a message with its bytes.
+
+        Args:
+            message: what is said.
+            envelope: what goes with it.
+            session: to which it belongs; that of whom it answers, or of the peer, if left out.
 
         Raises:
             TypeError: an argument cannot be written as JSON.
         """
         if self._seal is None:
             return Packet(message, envelope, encode(message, envelope))
-        sealed = msgspec.structs.replace(envelope, session=self.session, mac=BLANK)
+        theirs = self._session_of(envelope.answers[0]) if envelope.answers else ""
+        session = session or theirs or self.session
+        sealed = msgspec.structs.replace(envelope, session=session, mac=BLANK)
         return Packet(message, envelope, self._seal.close(encode(message, sealed)))
 
     def repack(self, data: bytes) -> Packet:

@@ -81,6 +81,7 @@ class PlainDialect:
         self._current: _Sending | None = None
         self._late: deque[tuple[float, bytes]] = deque(maxlen=_MAX_LATE)
         self._awaiting: dict[int, Message] = {}
+        self._early: Message | None = None
         self._outbox: deque[bytes] = deque()
         self._last_out = b""
         self._free_at = 0.0
@@ -93,7 +94,7 @@ class PlainDialect:
         data = encode(command.message)
         if self._most and len(data) > self._most:
             return [Oversized(command.ticket, len(data), self._most)]
-        self._queue.append(_Sending(command, data))
+        self._queue.append(_Sending(command, data, deadline=now.monotonic + command.timeout_s))
         return self._advance(now)
 
     def answer(self, now: Now, command: Command) -> list[Output]:
@@ -127,6 +128,9 @@ class PlainDialect:
     def poll(self, now: Now) -> list[Output]:
         """Do what is due."""
         outputs = self._flush(now)
+        for sending in [s for s in self._queue if now.monotonic >= s.deadline]:
+            self._queue.remove(sending)  # it never had its turn
+            outputs.append(Unconfirmed(sending.command.ticket, 0))
         current = self._current
         if current and now.monotonic >= current.deadline:
             outputs.append(Unconfirmed(current.command.ticket, current.attempts))
@@ -138,6 +142,8 @@ class PlainDialect:
     def next_wakeup(self) -> float:
         """Return when `poll` is to be called at the latest; infinity if nothing is due."""
         due = self._free_at if self._outbox else float("inf")
+        if self._queue:
+            due = min(due, *(sending.deadline for sending in self._queue))
         if self._queue and not self._current:
             due = min(due, self._hold_until)
         if self._current:
@@ -145,8 +151,10 @@ class PlainDialect:
         return due
 
     def forget(self, ticket: int) -> None:
-        """The caller no longer waits for an answer."""
+        """The caller waits no longer: what has not had its turn is not sent any more."""
         self._awaiting.pop(ticket, None)
+        for sending in [s for s in self._queue if s.command.ticket == ticket]:
+            self._queue.remove(sending)
 
     def hold(self, now: Now, pause_s: float) -> None:
         """Begin no message of our own for a while; echoes go out all the same."""
@@ -155,6 +163,12 @@ class PlainDialect:
     def expect_echo(self, now: Now, data: bytes) -> None:
         """Remember bytes that were sent by other means: their echo is no message."""
         self._late.append((now.monotonic + self._timing.late_echo_s, data))
+
+    @property
+    def tickets(self) -> set[int]:
+        """The tickets of all that is under way."""
+        sendings = [*self._queue, *([self._current] if self._current else [])]
+        return {s.command.ticket for s in sendings} | set(self._awaiting)
 
     @property
     def unconfirmed(self) -> bool:
@@ -166,7 +180,8 @@ class PlainDialect:
         if self._current or not self._queue or now.monotonic < self._hold_until:
             return []
         self._current = self._queue.popleft()
-        self._current.deadline = now.monotonic + self._current.command.timeout_s
+        if self._current.is_answer:  # nobody waits for it: its time is that of its own echo
+            self._current.deadline = now.monotonic + self._current.command.timeout_s
         return self._transmit(now, self._current)
 
     def _transmit(self, now: Now, sending: _Sending) -> list[Output]:
@@ -182,16 +197,21 @@ class PlainDialect:
         done = self._current
         if self._last_out is done.data:  # it was read: what follows cannot run into it
             self._free_at = now.monotonic
+        early = self._early
         self._retire(now, done.attempts - 1)
-        if done.command.within_s is not None:
+        outputs: list[Output] = [Confirmed(done.command.ticket)]
+        if early is not None and done.command.within_s is not None:
+            outputs.append(Answered(done.command.ticket, early))
+        elif done.command.within_s is not None:
             self._awaiting[done.command.ticket] = done.command.message
-        return [Confirmed(done.command.ticket), *self._advance(now)]
+        return [*outputs, *self._advance(now)]
 
     def _retire(self, now: Now, echoes_owed: int) -> None:
         assert self._current
         for _ in range(echoes_owed):
             self.expect_echo(now, self._current.data)
         self._current = None
+        self._early = None
 
     def _was_late(self, now: Now, data: bytes) -> bool:
         while self._late and self._late[0][0] <= now.monotonic:
@@ -212,7 +232,11 @@ class PlainDialect:
     def _answers(self, message: Message) -> list[Output]:
         """Resolve the oldest confirmed command of the same event, if one waits."""
         ticket = self._take_awaiting(message.event)
-        return [] if ticket is None else [Answered(ticket, message)]
+        if ticket is not None:
+            return [Answered(ticket, message)]
+        if self._current and self._current.command.message.event == message.event:
+            self._early = message  # it has overtaken the echo, which is still to come
+        return []
 
     def _deliver_error(self, message: Message) -> list[Output]:
         about = message.args[1] if len(message.args) > 1 else None

@@ -20,7 +20,7 @@ from rigctl.net.options import Options
 from rigctl.net.outputs import Transmit
 from rigctl.net.sidestream import SideStream
 from rigctl.net.tcp import TcpTransport
-from rigctl.net.transport import UDP_MAX_BYTES, Listener, PeerAddress, Transport
+from rigctl.net.transport import Listener, PeerAddress, Transport
 from rigctl.net.udp import UdpTransport
 
 _IS_IT_RUNNING = "is its daemon running (rigctl serve)?"
@@ -42,6 +42,9 @@ class RouteUser(Listener, Protocol):
 
     def moved(self, old: PeerAddress, new: PeerAddress) -> None:
         """The peer's stream was opened (anew): it is known by another address now."""
+
+    def lack_stream(self) -> None:
+        """No stream can be opened beside a UDP socket."""
 
 
 class Route:
@@ -105,7 +108,9 @@ class Route:
             done, _ = await asyncio.wait({self._opening}, timeout=2 * timeout_s)
             if not done:
                 raise self._unreachable(self.trouble or f"{self.address} closed the connection")
-            done.pop().result()
+            if (opening := done.pop()).cancelled():
+                raise self._unreachable(f"the way to {self.address} was closed meanwhile")
+            opening.result()
 
     def check_size(self, message: Message, most: int | None) -> None:
         """Raise if a message has more bytes than are taken.
@@ -142,6 +147,11 @@ class Route:
         if self.is_open:
             self.trouble = ""
 
+    def renew(self) -> None:
+        """A stream carries nothing, as far as one can see: have it opened anew."""
+        if isinstance(self._transport, TcpTransport):
+            self._transport.abort()
+
     def heard(self) -> None:
         """Something was received: the way is good."""
         self.trouble, self._pause_s, self._heard = "", 0.0, True
@@ -174,17 +184,14 @@ class Route:
                 self.address,
                 self._max_bytes,
                 lambda data: self._user.received(data, self.peer),
-                self._send_large,
+                self._lacks_stream,
             )
         return self._side
 
-    def _send_large(self, why: str, messages: list[bytes]) -> None:
-        """There is no stream: what just fits a datagram goes into one, as the predecessor's do."""
-        if any(len(data) > UDP_MAX_BYTES for data in messages):
-            self.trouble = why
-        for data in messages:
-            if self._transport and len(data) <= UDP_MAX_BYTES:
-                self._transport.send(data, self.peer)
+    def _lacks_stream(self, why: str) -> None:
+        """No stream can be opened: the engine is told, and what it cannot do without it."""
+        self.trouble = why
+        self._user.lack_stream()
 
     def _task(self, opening: Any) -> "asyncio.Task[None]":
         task = asyncio.create_task(opening, name=f"rigctl.open.{self._user.name}")

@@ -27,15 +27,15 @@ class SideStream:
         address: the peer's UDP address.
         max_bytes: the largest message that is taken.
         received: told what comes.
-        failed: told why it cannot be opened, and what waited for it.
+        failed: told why it cannot be opened; what waited for it is dropped.
     """
 
     def __init__(
         self,
         address: Address,
         max_bytes: int,
-        received: Callable[[bytes], None],
-        failed: Callable[[str, list[bytes]], None],
+        received: Callable[[bytes], object],
+        failed: Callable[[str], None],
     ) -> None:
         self._address = replace(address, scheme="tcp")
         self._received = received
@@ -59,9 +59,10 @@ class SideStream:
             self._opening.cancel()
         self._transport.close()
 
-    def received(self, data: bytes, addr: PeerAddress) -> None:
+    def received(self, data: bytes, addr: PeerAddress) -> bool:
         """One message came."""
         self._received(data)
+        return True
 
     def connected(self, addr: PeerAddress) -> None:
         """It is open."""
@@ -80,10 +81,9 @@ class SideStream:
             while self._waiting and self._peer:
                 self._transport.send(self._waiting.popleft(), self._peer)
         except OSError as error:
-            waiting = list(self._waiting)
             self._waiting.clear()
             why = os.strerror(error.errno) if error.errno else f"no answer within {_OPENING_S:g} s"
             text = "what is too large for a datagram goes by TCP, and"
-            self._failed(f"{text} {self._address} cannot be reached: {why}", waiting)
+            self._failed(f"{text} {self._address} cannot be reached: {why}")
         finally:
             self._opening = None

@@ -28,6 +28,14 @@ SILENCE_S = 10.0
 """How long a client of a crowd may say nothing after it has connected.  Not of a few: controllers
 of the predecessor connect long before their first command, and do not connect anew."""
 
+_ALIVE = {
+    "TCP_KEEPIDLE": 10,
+    "TCP_KEEPINTVL": 5,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 15_000,
+}
+"""When a silent connection is asked for a sign of life, and given up (s, s, times, ms)."""
+
 _SLICE = 64
 """How many messages of one peer are taken before all others have their turn."""
 
@@ -110,6 +118,11 @@ class TcpTransport:
         for stream in list(self._streams.values()):
             stream.close()
 
+    def abort(self) -> None:
+        """Cut all streams at once, whatever they still hold."""
+        for stream in list(self._streams.values()):
+            stream.abort()
+
     def opened(self, stream: "_Stream") -> None:
         """A stream is open."""
         if self._serves and not self._make_room(stream.opened_at):
@@ -145,10 +158,22 @@ class TcpTransport:
         """Return a new reader for one stream."""
         return ArrayReader(self._max_bytes)
 
-    def received(self, data: bytes, stream: "_Stream") -> None:
-        """One message came on a stream."""
-        if self._streams.get(stream.addr) is stream:
-            self._listener.received(data, stream.addr)
+    def received(self, data: bytes, stream: "_Stream") -> bool:
+        """One message came on a stream; return whether its sender may speak."""
+        return self._streams.get(stream.addr) is stream and self._listener.received(
+            data, stream.addr
+        )
+
+
+def _tune(sock: socket.socket) -> None:
+    # Commands are small and wait for their echo: Nagle's algorithm would delay each of them.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A peer that vanishes without a word is noticed in seconds, not in the system's quarter of an
+    # hour; Linux only.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _ALIVE.items():
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class _Stream(asyncio.Protocol):
@@ -173,7 +198,7 @@ class _Stream(asyncio.Protocol):
         self.opened_at = asyncio.get_running_loop().time()
         self.local_port = transport.get_extra_info("sockname")[1]
         # Commands are small and wait for their echo: Nagle's algorithm would delay each of them.
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _tune(transport.get_extra_info("socket"))
         self._owner.opened(self)
         self._take_slice()  # what may have come with the end of a handshake
 
@@ -192,8 +217,7 @@ class _Stream(asyncio.Protocol):
                 if message is None or self._ended:
                     self._transport.resume_reading()
                     return
-                self.heard = True
-                self._owner.received(message, self)
+                self.heard |= self._owner.received(message, self)
         except ProtocolError as error:
             log.warning("closed the connection to %s port %d: %s", *self.addr, error)
             self.close()
@@ -213,6 +237,11 @@ class _Stream(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
             log.warning("cut off %s port %d: it does not read", *self.addr)
             self._ended = True
+            self._transport.abort()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        if self._transport:
             self._transport.abort()
 
     def close(self) -> None:

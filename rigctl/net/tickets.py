@@ -4,6 +4,7 @@ From: `net.communicator`.  To: callers of it, who await one or both.
 """
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -20,7 +21,15 @@ from rigctl.errors import (
 from rigctl.messages import ERROR, Message
 from rigctl.net.callbacks import remote_error
 from rigctl.net.numbered import UNKNOWN_OUTCOME
-from rigctl.net.outputs import Answered, Confirmed, Mangled, Output, Oversized, Unconfirmed
+from rigctl.net.outputs import (
+    Answered,
+    Confirmed,
+    Mangled,
+    Output,
+    Oversized,
+    Unconfirmed,
+    Unkeyed,
+)
 
 _E = TypeVar("_E", bound=RigError)
 
@@ -33,6 +42,43 @@ def _fail(future: "asyncio.Future[Message]", error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
         future.exception()  # who only awaits the other of the two must not be warned of this one
+
+
+class Tickets:
+    """All tickets of one communicator."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._open: dict[int, Ticket] = {}
+
+    def number(self) -> int:
+        """Return a number that was never given out."""
+        return next(self._numbers)
+
+    def add(self, ticket: "Ticket") -> None:
+        """Tell this ticket what becomes of its message."""
+        self._open[ticket.number] = ticket
+
+    def forget(self, ticket: "Ticket") -> None:
+        """Tell it nothing any more."""
+        self._open.pop(ticket.number, None)
+
+    def take(self, number: int, output: Output, *, trouble: str) -> None:
+        """Hand on what the engine says of a message; nobody may wait for it any more."""
+        if ticket := self._open.get(number):
+            ticket.take(output, trouble=trouble)
+
+    def leave(self, numbers: Iterable[int]) -> None:
+        """A peer is forgotten: whoever waits for it is told."""
+        for number in numbers:
+            if ticket := self._open.pop(number, None):
+                ticket.left()
+
+    def close(self) -> None:
+        """The communicator is closed: whoever waits is told."""
+        for ticket in list(self._open.values()):
+            ticket.closed()
+        self._open.clear()
 
 
 async def outcomes(tickets: Sequence["Ticket"]) -> list[Message | Exception]:
@@ -83,8 +129,10 @@ class Ticket:
                 self.answer(message)
             case Mangled():
                 self.mangled()
+            case Unkeyed():
+                self.unkeyed()
             case Oversized(_, size, most):
-                self.oversized(size, most)
+                self.oversized(size, most, trouble)
             case Unconfirmed(_, attempts):
                 self.unconfirmed(attempts, trouble)
 
@@ -118,7 +166,7 @@ class Ticket:
         if trouble:
             self.fail(self._error(Unreachable, f"{label} was not confirmed: {trouble}"))
             return
-        key = ", and that it has our key" if self.keyed else ""
+        key = ", and that it has our key" if self.keyed else ", and that it asks for no key"
         text = (
             f"no echo of {label} from {self.uri} within {self.echo_timeout_s:g} s "
             f"({attempts} attempt{'s' * (attempts != 1)}): check that the computer is on, "
@@ -131,11 +179,24 @@ class Ticket:
         text = f"{self.uri} received {self.message.event.label} damaged; nothing was executed twice"
         self.fail(self._error(RigError, text))
 
-    def oversized(self, size: int, most: int) -> None:
+    def oversized(self, size: int, most: int, trouble: str) -> None:
         """It does not fit what the peer takes."""
-        label = self.message.event.label
-        text = f"{label} has {size} bytes, and {self.uri} takes {most} at the most: send less"
+        label, why = self.message.event.label, f" ({trouble})" if trouble else ""
+        text = f"{label} has {size} bytes, and {self.uri} takes {most} at the most{why}: send less"
         self.fail(self._error(TooLarge, text))
+
+    def unkeyed(self) -> None:
+        """The peer has no key, and nothing is said to it without one."""
+        text = (
+            f"{self.uri} only echoes, as the predecessor's rigs do, and knows no key: write "
+            "dialect: iblutil for it in the lab file, or give it the key (key_file)"
+        )
+        self.fail(self._error(Unreachable, text))
+
+    def left(self) -> None:
+        """The peer is gone before it answered."""
+        label = self.message.event.label
+        self.fail(self._error(Unreachable, f"{label}: {self.name} left before it answered"))
 
     def closed(self) -> None:
         """The communicator was closed while it was under way."""

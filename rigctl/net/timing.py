@@ -34,6 +34,9 @@ class Timing:
     echo's time."""
     most_repeat_s: float = 1.0
     """What they grow to after that: nobody may be there."""
+    stream_repeat_s: float = 0.5
+    """When a sealed message is repeated on a stream, which loses nothing: whoever is at its other
+    end may know our session no more."""
     ask_again_s: float = 1.0
     """When a confirmed command that has no answer yet is sent once more: its answer, or the rig
     that had it, may be gone; then later and later."""
@@ -49,9 +52,11 @@ class RoundTrip:
         self._timing = timing
         self._mean_s: float | None = None
         self._deviation_s = 0.0
+        self._backed_off_s = 0.0
 
     def add(self, round_trip_s: float) -> None:
         """Take one measured round trip; never of a message that was sent twice (Karn's rule)."""
+        self._backed_off_s = 0.0
         if self._mean_s is None:
             self._mean_s, self._deviation_s = round_trip_s, round_trip_s / 2
             return
@@ -59,11 +64,16 @@ class RoundTrip:
         self._deviation_s += (abs(error) - self._deviation_s) / 4
         self._mean_s += error / 8
 
+    def missed(self, attempts: int) -> None:
+        """An echo came after repeats, so it measures nothing: be as patient next time at once."""
+        self._backed_off_s = self.repeat_after_s(attempts)
+
     def repeat_after_s(self, attempts: int) -> float:
         """Return how long to wait for the echo after the given number of attempts."""
         timing = self._timing
         first = timing.first_repeat_s
         if self._mean_s is not None:
             first = max(self._mean_s + 4 * self._deviation_s, timing.least_repeat_s)
+        first = max(first, self._backed_off_s)
         most_s = timing.brisk_repeat_s if attempts <= BRISK else timing.most_repeat_s
         return min(first * 2.0 ** min(attempts - 1, 20), max(most_s, first))

@@ -38,8 +38,8 @@ def set_read_size(transport: object) -> None:
 class Listener(Protocol):
     """Whom a transport tells what happens."""
 
-    def received(self, data: bytes, addr: PeerAddress) -> None:
-        """One message's bytes came."""
+    def received(self, data: bytes, addr: PeerAddress) -> bool:
+        """One message's bytes came; return whether their sender may speak."""
 
     def connected(self, addr: PeerAddress) -> None:
         """A stream to a peer is open (streams only)."""

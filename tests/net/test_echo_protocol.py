@@ -210,7 +210,7 @@ async def test_what_does_not_fit_is_refused_at_the_sender():
 async def test_what_needs_a_stream_where_there_is_none_says_so():
     async with await EchoProtocol.server("udp://127.0.0.1:0") as server:
         async with await EchoProtocol.client(server.server_uri) as client:
-            with pytest.raises(Unreachable, match="goes by TCP"):
+            with pytest.raises(TooLarge, match="goes by TCP"):
                 await client.init("x" * 70_000)
 
 

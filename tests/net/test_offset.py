@@ -130,7 +130,8 @@ def test_the_bound_shrinks_as_probes_come_and_grows_with_their_age():
     assert bounds[-1] < bounds[0] / 10
     assert bounds[-1] < 0.001
     aged = error_of(estimate, peer, 10.0 + 60.0)[1]
-    assert 0.006 <= aged <= 0.006 + bounds[-1] + 1e-4
+    grown_s = 60.0 * MAX_DRIFT
+    assert grown_s <= aged <= grown_s + bounds[-1] + 1e-3
 
 
 def test_lopsided_delays_are_told_apart_by_the_probes_that_were_quick():
@@ -227,5 +228,5 @@ def test_the_round_trip_is_the_shortest_also_where_a_slow_exchange_told_more():
     estimate.add(Probed(10.1, 10.1000, 10.1000, 10.300))  # slow, and all of it on the way back
     told = estimate.at(10.3)
     assert told
-    assert told.bound_s < 0.0003
+    assert told.bound_s < 0.0005
     assert told.round_trip_s == pytest.approx(0.001)

@@ -23,6 +23,7 @@ class Heard:
 
     def received(self, data, addr):
         self.messages.append(data)
+        return True
 
     def connected(self, addr):
         self.open.append(addr)

@@ -7,8 +7,11 @@ import pytest
 from iblutil.io.net import app
 from iblutil.io.net.base import ExpMessage
 
+from rigctl.errors import Unreachable
 from rigctl.messages import Event, Message
-from rigctl.net import EchoProtocol
+from rigctl.net import EchoProtocol, Options
+from rigctl.net.echo import Dialect
+from tests.system.programs import free_port
 
 REF = "2024-01-01_1_subject"
 SCHEMES = ["udp", "tcp"]
@@ -139,3 +142,26 @@ async def test_its_failing_callback_is_an_error_at_our_caller():
         with pytest.raises(RemoteError, match="RuntimeError: no probe"):
             await client.request(Message(Event.EXPSTART, (REF, None)), timeout_s=5)
     await end(rig, tasks)
+
+
+async def test_a_key_in_the_lab_file_does_its_rig_no_harm_and_the_user_is_told():
+    port = free_port()
+    rig = await app.EchoProtocol.server(f"udp://127.0.0.1:{port}", "rig", log=log)
+    tasks = set()
+
+    def say_what_it_is(data, addr):
+        tasks.add(asyncio.ensure_future(rig.info(0, {"main_sync": True}, addr=addr)))
+
+    rig.assign_callback("EXPINFO", say_what_it_is)
+    try:
+        options = Options(key=b"k" * 32, echo_timeout_s=2.0)
+        async with await EchoProtocol.client(f"udp://127.0.0.1:{port}", options=options) as desk:
+            with pytest.raises(Unreachable, match="dialect: iblutil"):
+                await desk.request(Message(Event.EXPINFO, (0, None)))
+            await asyncio.gather(*tasks)
+        assert rig.is_connected, "it was echoed, and has closed nothing"
+        plain = Options(dialect=Dialect.IBLUTIL)
+        async with await EchoProtocol.client(f"udp://127.0.0.1:{port}", options=plain) as desk:
+            await desk.status(0)
+    finally:
+        rig.close()
