@@ -1,11 +1,14 @@
 """A real amplifier's recording, through the whole chain and back, with real processes."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import mne
 import numpy as np
 import pytest
+
+from rigctl.controller import connect
 
 from .programs import DATA, free_port, rigctl, served_rigs, started, until
 
@@ -20,20 +23,11 @@ def test_what_the_amplifier_sent_is_what_is_on_disk(tmp_path, scheme, dtype):
     amp = {"device": "rda", "host": "127.0.0.1", "port": port}
     with served_rigs(tmp_path, eeg={"sources": {"amp": amp}}) as (lab, _):
         lab.write_text(lab.read_text().replace("udp://", f"{scheme}://"))
-        # The rig waits for its amplifier, so that not a sample is sent before it listens.
-        with started("start", REF, "--json", lab=lab) as start:
-            until(lab, lambda r: r["rigs"]["eeg"]["streams"]["amp"]["durable_age_s"] is not None)
-            with started(
-                *("simulate", "rda", "--replay", DATA / "test.vhdr", "--dtype", dtype),
-                *("--port", port, "--speed", 20, "--once", "--json"),
-            ) as simulator:
-                assert simulator.first_line()["channels"] == 32
-                out, err = start.process.communicate(timeout=30)
-                assert start.process.returncode == 0, err
-                assert json.loads(out)["rigs"]["eeg"]["status"] == "RUNNING"
-                assert json.loads(out)["rigs"]["eeg"]["streams"]["amp"]["durable_samples"] > 0
-                simulator.process.communicate(timeout=30)
-                assert simulator.process.returncode == 0
+        replay = (
+            *("simulate", "rda", "--replay", DATA / "test.vhdr", "--dtype", dtype),
+            *("--port", port, "--speed", 20, "--once", "--json"),
+        )
+        asyncio.run(start_before(lab, replay))
         until(lab, lambda r: r["rigs"]["eeg"]["streams"]["amp"]["received"] == SAMPLES)
         assert rigctl("stop", lab=lab).returncode == 0
         assert rigctl("cleanup", lab=lab).returncode == 0
@@ -43,6 +37,26 @@ def test_what_the_amplifier_sent_is_what_is_on_disk(tmp_path, scheme, dtype):
     assert (stream["samples"], stream["ok"]) == (SAMPLES, True)
     assert (stream["missing_samples"], stream["gaps"], stream["bad_chunks"]) == (0, 0, 0)
     check_same(tmp_path / "data/subject/2024-01-01/001/eeg/amp", dtype)
+
+
+async def start_before(lab: Path, replay: tuple[object, ...]) -> None:
+    """Start the recording, then the amplifier: not a sample is sent before the rig listens.
+
+    By a script's `start`, which sets no instant: `rigctl start` would begin with one that lies
+    behind the first samples.
+    """
+    async with connect(lab) as services:
+        start = asyncio.create_task(services.start(REF))
+        await asyncio.to_thread(
+            until, lab, lambda r: r["rigs"]["eeg"]["streams"]["amp"]["durable_age_s"] is not None
+        )
+        with started(*replay) as simulator:
+            assert simulator.first_line()["channels"] == 32
+            (_, report) = (await start)["eeg"]
+            assert report["status"] == "RUNNING"
+            assert report["streams"]["amp"]["durable_samples"] > 0
+            await asyncio.to_thread(simulator.process.communicate, timeout=30)
+            assert simulator.process.returncode == 0
 
 
 def check_same(folder: Path, dtype: str) -> None:
