@@ -7,14 +7,14 @@ any command took effect other than once.
 import asyncio
 import contextlib
 import json
-import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.daemons import served
 from benchmarks.table import Row
 from rigctl.address import Address
 from rigctl.controller import Services
@@ -66,34 +66,17 @@ class Survived:
     errors: list[str] = field(default_factory=list)
 
 
-@contextlib.contextmanager
-def daemons(folder: Path, count: int) -> Iterator[list[Address]]:
-    """Serve rigs without sources, whose service counts."""
-    addresses, processes = [], []
-    try:
-        for number in range(count):
-            place = folder / f"rig{number}"
-            place.mkdir()
-            (place / "counting.py").write_text(_SERVICE)
-            rig = {"name": f"rig{number}", "listen": "udp://127.0.0.1:0", "data_root": "data"}
-            rig |= {"service": "counting.py:Counting"}
-            (place / "rig.yaml").write_text(json.dumps(rig))
-            command = [sys.executable, "-m", "rigctl", "serve", str(place / "rig.yaml"), "--json"]
-            command += ["--log-level", "warning"]
-            process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-            )
-            processes.append(process)
-            assert process.stdout
-            addresses.append(
-                Address("udp", "127.0.0.1", json.loads(process.stdout.readline())["port"])
-            )
-        yield addresses
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.communicate(timeout=30)
+def rig_files(folder: Path, count: int) -> list[Path]:
+    """Write rigs without sources, whose service counts."""
+    files = []
+    for number in range(count):
+        place = folder / f"rig{number}"
+        place.mkdir()
+        (place / "counting.py").write_text(_SERVICE)
+        rig = {"name": f"rig{number}", "listen": "udp://127.0.0.1:0", "data_root": "data"}
+        files.append(place / "rig.yaml")
+        files[-1].write_text(json.dumps(rig | {"service": "counting.py:Counting"}))
+    return files
 
 
 async def drive(
@@ -138,8 +121,9 @@ def count_effects(folder: Path, survived: Survived) -> None:
 
 def survive(sessions: int, weather: Weather = BAD, seed: int = 1, rigs: int = RIGS) -> Survived:
     """Return what came of so many sessions in such a weather."""
-    with tempfile.TemporaryDirectory() as name, daemons(Path(name), rigs) as addresses:
-        survived = asyncio.run(drive(addresses, sessions, weather, seed))
+    with tempfile.TemporaryDirectory() as name:
+        with served(rig_files(Path(name), rigs)) as addresses:
+            survived = asyncio.run(drive(addresses, sessions, weather, seed))
         count_effects(Path(name), survived)
     return survived
 

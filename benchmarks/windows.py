@@ -8,14 +8,13 @@ that it states of the rigs' clocks.
 import asyncio
 import contextlib
 import json
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.daemons import served
 from benchmarks.table import Row, median
 from rigctl.address import Address
 from rigctl.config import Lab, RigEntry
@@ -90,32 +89,15 @@ class _Bounds:
         rig.submit = submitting  # type: ignore[method-assign]
 
 
-@contextlib.contextmanager
-def daemons(folder: Path, count: int) -> Iterator[dict[str, Address]]:
-    """Serve rigs with a simulated device each."""
-    processes, addresses = [], {}
-    try:
-        for number in range(count):
-            name = f"rig{number}"
-            source = {"device": "simulated", "channels": 2, "rate": RATE_HZ, "ring": "30s"}
-            rig = {"name": name, "listen": "udp://127.0.0.1:0", "data_root": str(folder)}
-            file = folder / f"{name}.yaml"
-            file.write_text(json.dumps(rig | {"sources": {"amp": source}}))
-            command = [sys.executable, "-m", "rigctl", "serve", str(file), "--json"]
-            command += ["--log-level", "warning"]
-            process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-            )
-            processes.append(process)
-            assert process.stdout
-            port = json.loads(process.stdout.readline())["port"]
-            addresses[name] = Address("udp", "127.0.0.1", port)
-        yield addresses
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.communicate(timeout=60)
+def rig_files(folder: Path, count: int) -> list[Path]:
+    """Write rigs with a simulated device each."""
+    files = []
+    for number in range(count):
+        source = {"device": "simulated", "channels": 2, "rate": RATE_HZ, "ring": "30s"}
+        rig = {"name": f"rig{number}", "listen": "udp://127.0.0.1:0", "data_root": str(folder)}
+        files.append(folder / f"rig{number}.yaml")
+        files[-1].write_text(json.dumps(rig | {"sources": {"amp": source}}))
+    return files
 
 
 async def record(
@@ -162,8 +144,12 @@ def read(
 def measure(delay_s: float, sessions: int, rigs: int = RIGS) -> list[Windows]:
     """Record sessions and return their windows."""
     refs = [ExpRef.parse(f"2024-01-01_{number + 1}_subject") for number in range(sessions)]
-    with tempfile.TemporaryDirectory() as name, daemons(Path(name), rigs) as addresses:
-        return asyncio.run(record(Path(name), addresses, delay_s, refs))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = rig_files(folder, rigs)
+        with served(files) as addresses:
+            named = {file.stem: address for file, address in zip(files, addresses, strict=True)}
+            return asyncio.run(record(folder, named, delay_s, refs))
 
 
 def run(quick: bool = False) -> list[Row]:
