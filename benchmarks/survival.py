@@ -1,14 +1,15 @@
 """What was injected, and what came of sessions of four commands on four rigs: ours and iblutil's.
 
 Both kinds of rig answer at once and count what takes effect; both kinds of controller tell all rigs
-at once, as their users do; each rig stands behind a proxy with the same seed.  A controller whose
-session failed begins the next one with new communicators, for the predecessor's are closed then.
+at once, as their users do; each rig stands behind a seeded proxy.  After a session that failed
+controller and rigs are started anew, for the predecessor's communicators are closed then.
 """
 
 import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import Sequence
+import itertools
+import operator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +39,13 @@ CONDITIONS = {
     "20 % duplication": Weather(duplication=0.2),
     "20 % held back, overtaken": Weather(reordering=0.2),
     "5 % loss, 5 % duplication, 5 % held back": Weather(0.05, 0.05, 0.05),
-    "0.3 s of partition every 2 s": Weather(partitions=(Window.periodic(2.0, 0.3),)),
+    "0.1 s of partition every 0.2 s": Weather(partitions=(Window.periodic(0.2, 0.1),)),
     "1 % of bits' packets damaged": Weather(corruption=0.01),
 }
+
+
+_LIVES = itertools.count()
+"""So that rigs that were started anew do not meet the same weather again."""
 
 
 @dataclass
@@ -78,33 +83,33 @@ async def _session(services: Any, ref: str) -> bool:
     return True
 
 
-async def _drive(kind: str, served: Rigs, weather: Weather, sessions: int) -> int:
-    """Return how many sessions were completed."""
-    make = _ours if kind == "ours" else _theirs
+async def _drive(kind: str, served: Rigs, weather: Weather, numbers: Iterator[int]) -> int:
+    """Go through sessions until one fails, or all are done; return how many were completed."""
     completed = 0
     async with contextlib.AsyncExitStack() as stack:
         uris = []
         for seed, uri in enumerate(served.uris):
-            proxy = ChaosProxy(Address.parse(uri), Forecast(weather, seed))
+            proxy = ChaosProxy(Address.parse(uri), Forecast(weather, f"{seed} {next(_LIVES)}"))
             await stack.enter_async_context(proxy)
             uris.append(str(proxy.address))
-        services = await make(uris)
-        for number in range(1, sessions + 1):
-            if await _session(services, f"2024-01-01_{number}_subject"):
-                completed += 1
-            else:
-                services.close()
-                services = await make(uris)
+        services = await (_ours if kind == "ours" else _theirs)(uris)
+        for number in numbers:
+            if not await _session(services, f"2024-01-01_{number}_subject"):
+                break
+            completed += 1
         services.close()
     return completed
 
 
 def fate(kind: str, weather: Weather, sessions: int = SESSIONS) -> Fate:
     """Return what came of so many sessions of one kind in such a weather."""
-    with rigs(kind, "udp", RIGS, KEY if kind == "ours" else None) as served:
-        completed = asyncio.run(_drive(kind, served, weather, sessions))
-        effects: dict[str, int] = served.told()["effects"]
-    twice = Counter(what.split()[2] for what, times in effects.items() if times > 1)
+    numbers = iter(range(1, sessions + 1))
+    completed, twice = 0, set()
+    while operator.length_hint(numbers):
+        with rigs(kind, "udp", RIGS, KEY if kind == "ours" else None) as served:
+            completed += asyncio.run(_drive(kind, served, weather, numbers))
+            effects: dict[str, int] = served.told()["effects"]
+        twice |= {what.split()[2] for what, times in effects.items() if times > 1}
     return Fate(completed, len(twice))
 
 
