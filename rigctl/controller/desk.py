@@ -13,18 +13,7 @@ from typing import Self
 from rigctl.config import Lab
 from rigctl.controller.asking import Asking
 from rigctl.controller.clocks import clock_data
-from rigctl.controller.goals import (
-    Aim,
-    Goal,
-    Standing,
-    Verb,
-    cleaned,
-    given_up,
-    initialized,
-    stopped,
-    to_clean,
-    to_stop,
-)
+from rigctl.controller.goals import Aim, Ended, Goal, Verb, to_clean, to_stop
 from rigctl.controller.lab import connect
 from rigctl.controller.resume import Resume, Resumed
 from rigctl.controller.scribe import Scribe
@@ -91,17 +80,17 @@ class Desk:
         entry = self._scribe.entry(Verb.START, lambda _: goal, before, strict=True)
         telling = Telling(self.services, entry)
         start = Start(telling, before, self._required(before), self._token)
-        after = None
+        done = False
         try:
             await start.run(exp_ref, self.lab.go_after_s)
             report = await self.report()
-            after = Standing(goal)
+            done = True
             return report
         except asyncio.CancelledError:
             self.undone = await start.undo("an interrupt")
             raise
         finally:
-            entry.end(after or given_up(entry.command.before, goal, start.left))
+            entry.end(Ended(done, () if done else tuple(start.left)))
 
     async def init(self, exp_ref: ExpRef | None) -> Replies:
         """Have all rigs get ready.
@@ -120,8 +109,7 @@ class Desk:
 
         telling = Telling(self.services, entry)
         replies, errors = await telling.tell(message, self.lab.rigs, strict=True)
-        before = entry.command.before
-        entry.end(before if self._required(errors) else initialized(before, goal))
+        entry.end(Ended(done=not self._required(errors)))
         return self._judge(replies, errors)
 
     async def stop(self, *, immediately: bool = False) -> Replies:
@@ -132,7 +120,7 @@ class Desk:
             replies, errors = await stopping.interrupt(self.lab.rigs)
         else:
             replies, errors = await stopping.stop(self.lab.rigs, self.lab.go_after_s)
-        entry.end(stopped(entry.command.before, entry.command.goal))
+        entry.end(Ended())
         return self._judge(replies, errors)
 
     async def cleanup(self) -> Replies:
@@ -140,7 +128,7 @@ class Desk:
         entry = self._scribe.entry(Verb.CLEANUP, to_clean, self.lab.rigs, strict=False)
         stopping = Stopping(Telling(self.services, entry), self.lab.stop_last)
         replies, errors = await stopping.clean(self.lab.rigs)
-        entry.end(cleaned(entry.command.before, entry.command.goal, errors))
+        entry.end(Ended(left=tuple(errors)))
         return self._judge(replies, errors)
 
     async def resume(self) -> Resumed:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from rigctl.config import Lab
 from rigctl.controller.entry import Entry
-from rigctl.controller.goals import Goal, Standing, State, UnderWay, Verb, presumed
+from rigctl.controller.goals import Goal, Noted, Standing, State, Verb, presumed
 from rigctl.controller.journal import Command, Journal
 from rigctl.errors import JournalError
 from rigctl.streams.processes import ProcessId
@@ -82,18 +82,17 @@ class Scribe:
         return self._journal.state()
 
 
-def is_alive(command: UnderWay) -> bool:
+def is_alive(command: Noted) -> bool:
     """Whether another process is in the middle of a command."""
     process = ProcessId(command.pid, command.pid_start)
     return process != ProcessId.current() and process.is_alive()
 
 
 def _tell_of_another(state: State) -> None:
-    cut = state.under_way
-    if cut and is_alive(cut):
+    for other in filter(is_alive, state.not_ended):
         log.warning(
             "another controller, process %d, is in the middle of `rigctl %s`: what it wants gives "
             "way to this",
-            cut.pid,
-            cut.verb,
+            other.pid,
+            other.verb,
         )
