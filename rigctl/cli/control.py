@@ -21,7 +21,7 @@ from rigctl.cli.starting import start_unless
 from rigctl.cli.tables import notes, rigs_table
 from rigctl.cli.watching import watch as watching
 from rigctl.controller import Desk
-from rigctl.errors import RigctlError
+from rigctl.errors import RigctlError, RigsFailed
 from rigctl.messages import ExpRef, Json
 from rigctl.reports import LabReport
 
@@ -80,14 +80,18 @@ def status(watch: bool, wait: str | None, lab_file: str | None, as_json: bool) -
     """Show where every rig is and how its streams do."""
     patience_s = option_seconds("--wait", wait) if wait else 0.0
 
-    async def act(desk: Desk) -> LabReport:
+    async def act(desk: Desk) -> Outcome:
         report = await _until_reachable(desk, patience_s)
-        return await watching(report, desk.report, _view, as_json) if watch else report
+        if watch:
+            report = await watching(report, desk.report, _view, as_json)
+        elif lacking := desk.shortfall(report):
+            return Outcome(report, RigsFailed(lacking, note="bring them there: rigctl resume"))
+        return Outcome(report)
 
-    report = with_desk(lab_file, act)
-    if not watch:
-        show(report, as_json)
-    sys.exit(code_of(report))
+    outcome = with_desk(lab_file, act)
+    if watch and outcome.report:
+        sys.exit(code_of(outcome.report))
+    finish(outcome, as_json)
 
 
 @click.command()

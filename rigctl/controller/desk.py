@@ -20,6 +20,7 @@ from rigctl.controller.scribe import Scribe
 from rigctl.controller.services import Replies, failure
 from rigctl.controller.start import Start
 from rigctl.controller.stopping import Stopping
+from rigctl.controller.survey import not_running
 from rigctl.controller.telling import Errors, Telling
 from rigctl.messages import ExpRef, Message
 from rigctl.net import verbs
@@ -59,6 +60,13 @@ class Desk:
     async def report(self) -> LabReport:
         """Ask every rig what it has to say; a rig that does not answer is a finding, no error."""
         return await self._asking.report()
+
+    def shortfall(self, report: LabReport) -> dict[str, Exception]:
+        """Return the required rigs that do not run what the journal says is to run, and how."""
+        goal = self._scribe.goal()
+        if goal.aim is not Aim.RUNNING:
+            return {}
+        return not_running(report, ExpRef.parse(goal.exp_ref))
 
     async def start(self, exp_ref: ExpRef) -> LabReport:
         """Bring every rig to RUNNING, or none: what was begun is undone if a required rig fails.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from rigctl.config import Lab
 from rigctl.controller.entry import Entry
 from rigctl.controller.goals import Goal, Noted, Standing, State, Verb, presumed
-from rigctl.controller.journal import Command, Journal
+from rigctl.controller.journal import Command, Journal, journal_path
 from rigctl.errors import JournalError
 from rigctl.streams.processes import ProcessId
 
@@ -43,6 +43,16 @@ class Scribe:
         except JournalError as error:
             advice = "mend that, or name another folder as state_dir in the lab file"
             raise JournalError(f"{error}; nothing was done: {advice}") from error
+
+    def goal(self) -> Goal:
+        """Return what the journal says is wanted; nothing where there is none that can be read."""
+        if not journal_path(self._lab).exists():
+            return Goal()
+        try:
+            return presumed(self._read()).goal
+        except JournalError as error:
+            log.debug("it is not known what is wanted: %s", error)
+            return Goal()
 
     def entry(
         self, verb: Verb, goal: Callable[[Standing], Goal], rigs: Iterable[str], *, strict: bool

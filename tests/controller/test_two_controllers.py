@@ -120,3 +120,29 @@ async def test_nothing_is_done_if_a_command_begins_while_the_rigs_are_asked(tmp_
         with pytest.raises(Refused, match="another controller was at work meanwhile"):
             await resumed(place)
         assert statuses(lives) == ALL_RUN
+
+
+async def test_what_is_to_run_and_does_not_is_told_without_a_journal_nothing(tmp_path):
+    async with living("a", "b") as (served, lives):
+        place = lab(tmp_path, served, b=False)
+        async with Desk(place) as desk:
+            assert desk.shortfall(await desk.report()) == {}
+            assert not journal_path(place).exists()
+            await start(desk)
+            assert desk.shortfall(await desk.report()) == {}
+            for life in lives.values():
+                life.__init__()
+            lacking = desk.shortfall(await desk.report())
+            assert list(lacking) == ["a"]  # the other is not required
+            assert f"is not RUNNING with {REF}: it is CONNECTED" in str(lacking["a"])
+            await desk.stop()
+            assert desk.shortfall(await desk.report()) == {}
+
+
+async def test_a_journal_that_cannot_be_read_tells_nothing(tmp_path):
+    async with living("a") as (served, _):
+        place = lab(tmp_path, served)
+        journal_path(place).parent.mkdir()
+        journal_path(place).write_text("no journal, but a text that is long enough to be read " * 9)
+        async with Desk(place) as desk:
+            assert desk.shortfall(await desk.report()) == {}
