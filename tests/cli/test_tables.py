@@ -1,6 +1,8 @@
 """What is said below the table."""
 
-from rigctl.cli.tables import notes
+from rich.console import Console
+
+from rigctl.cli.tables import notes, rigs_table
 from rigctl.reports import ClockReport
 
 from .reporting import degraded, lab, rig, stream
@@ -46,3 +48,12 @@ def test_a_clock_that_is_hardly_known_is_warned_of():
 def test_a_clock_within_the_limit_needs_no_word():
     assert notes(lab(eeg=rig(clock=clock(0.01, 0.001, over_limit=False)))) == []
     assert notes(lab(eeg=rig(clock=ClockReport(9.0, 0.001)))) == []
+
+
+def test_a_rig_that_does_not_tell_its_status_is_shown_so():
+    silent = lab(old=rig(None, dialect="iblutil"))
+    assert notes(silent) == ["[yellow]old: it does not tell whether it runs[/]"]
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(rigs_table(silent))
+    assert "not told" in shown.get()
