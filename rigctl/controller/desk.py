@@ -61,6 +61,11 @@ class Desk:
         """Ask every rig what it has to say; a rig that does not answer is a finding, no error."""
         return await self._asking.report()
 
+    @property
+    def told(self) -> Collection[str]:
+        """The rigs that were told something of the last command."""
+        return self._scribe.told
+
     def shortfall(self, report: LabReport) -> dict[str, Exception]:
         """Return the required rigs that do not run what the journal says is to run, and how."""
         goal = self._scribe.goal()

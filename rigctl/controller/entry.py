@@ -26,6 +26,8 @@ class Entry:
 
     def __init__(self, journal: Journal | None, command: Command) -> None:
         self.command = command
+        self.told: set[str] = set()
+        """The rigs that were told something of it."""
         self._journal = journal
         self._number: int | None = None
 
@@ -44,13 +46,15 @@ class Entry:
         Raises:
             JournalError: it cannot be written, and `strict` says that it must be.
         """
+        number = None
         try:
-            return self._tell(messages)
+            number = self._tell(messages)
         except JournalError as error:
             if strict:
                 raise
             self._go_on_without(error)
-            return None
+        self.told |= messages.keys()
+        return number
 
     def outcome(
         self, telling: int | None, replies: Mapping[str, Json], errors: Mapping[str, Exception]

@@ -4,7 +4,7 @@ From: `controller.desk`.  To: `controller.journal`, one `controller.entry` for e
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from rigctl.config import Lab
 from rigctl.controller.entry import Entry
@@ -26,6 +26,12 @@ class Scribe:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._journal: Journal | None = None
+        self._entry: Entry | None = None
+
+    @property
+    def told(self) -> Collection[str]:
+        """The rigs that were told something of the last command."""
+        return self._entry.told if self._entry else ()
 
     def close(self) -> None:
         """Close the journal."""
@@ -71,7 +77,8 @@ class Scribe:
         state = self.state() if strict else self._state_or_none()
         _tell_of_another(state)
         before = presumed(state)
-        return Entry(self._journal, Command(verb, goal(before), tuple(rigs), before))
+        self._entry = Entry(self._journal, Command(verb, goal(before), tuple(rigs), before))
+        return self._entry
 
     def resumed(self, goal: Goal, rigs: Iterable[str], before: Standing) -> Entry:
         """Return the entry of a `resume`, which has found out what was wanted before it."""
