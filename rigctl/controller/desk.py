@@ -5,7 +5,6 @@ From: `cli`, `web`.  To: `controller.start`, `controller.stopping`.
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Collection
 from types import TracebackType
 from typing import Self
@@ -18,7 +17,7 @@ from rigctl.controller.lab import connect
 from rigctl.controller.resume import Resume, Resumed
 from rigctl.controller.scribe import Scribe
 from rigctl.controller.services import Replies, failure
-from rigctl.controller.start import Start
+from rigctl.controller.start import Start, new_token
 from rigctl.controller.stopping import Stopping
 from rigctl.controller.survey import not_running
 from rigctl.controller.telling import Errors, Telling
@@ -41,7 +40,6 @@ class Desk:
         self.services = connect(lab)
         self.undone = ""
         """What was undone of a start that was cancelled, for people."""
-        self._token = secrets.token_hex(8)  # by which rigs know what this controller began
         self._asking = Asking(lab, Telling(self.services))
         self._scribe = Scribe(lab)
 
@@ -89,10 +87,10 @@ class Desk:
         self._scribe.state()
         survey = await self._asking.survey(exp_ref)
         before = {name: rig.status for name, rig in survey.rigs.items() if rig.reachable}
-        goal = Goal(Aim.RUNNING, str(exp_ref), self._token)
+        goal = Goal(Aim.RUNNING, str(exp_ref), new_token())
         entry = self._scribe.entry(Verb.START, lambda _: goal, before, strict=True)
         telling = Telling(self.services, entry)
-        start = Start(telling, before, self._required(before), self._token)
+        start = Start(telling, before, self._required(before), goal.token)
         done = False
         try:
             await start.run(exp_ref, self.lab.go_after_s)
@@ -113,12 +111,12 @@ class Desk:
             JournalError: as `start`.
         """
         named = {"exp_ref": str(exp_ref)} if exp_ref else {}
-        goal = Goal(Aim.INITIALIZED, named.get("exp_ref"), self._token)
+        goal = Goal(Aim.INITIALIZED, named.get("exp_ref"), new_token())
         entry = self._scribe.entry(Verb.INIT, lambda _: goal, self.lab.rigs, strict=True)
 
         def message(name: str) -> Message:
             clock = clock_data(self.services[name])
-            return verbs.init_message({**named, "by": self._token, **clock})
+            return verbs.init_message({**named, "by": goal.token, **clock})
 
         telling = Telling(self.services, entry)
         replies, errors = await telling.tell(message, self.lab.rigs, strict=True)

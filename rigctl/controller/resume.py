@@ -16,7 +16,7 @@ from rigctl.controller.goals import Aim, Begun, Ended, Goal, State, Verb, brough
 from rigctl.controller.reconcile import Action, Plan, plan, undo_plan, wanted
 from rigctl.controller.scribe import Scribe, is_alive
 from rigctl.controller.services import Services
-from rigctl.controller.start import Start
+from rigctl.controller.start import Start, new_token
 from rigctl.controller.stopping import Stopping
 from rigctl.controller.telling import Errors, Telling
 from rigctl.controller.undoing import Undoing
@@ -135,11 +135,12 @@ class Resume:
         if not names:
             return
         before = {name: report.rigs[name].status for name in names}
-        start = Start(Telling(self._services, entry), before, (), goal.token)
+        token = new_token()  # the former one may have been given up on these very rigs
+        start = Start(Telling(self._services, entry), before, (), token)
         await start.run(ExpRef.parse(goal.exp_ref), None)
         self._account("started again", names, start.failed)
         if start.left:
-            self._left.append(Begun(goal.exp_ref, goal.token, tuple(start.left)))
+            self._left.append(Begun(goal.exp_ref, token, tuple(start.left)))
 
     def _account(self, done: str, names: Sequence[str], errors: Errors) -> None:
         good = [name for name in names if name not in errors]

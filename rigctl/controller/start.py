@@ -14,6 +14,7 @@ Undone is what this start has changed, or may have changed, and nothing else:
 """
 
 import logging
+import secrets
 from collections.abc import Collection, Mapping
 
 from rigctl.controller.clocks import clock_data
@@ -28,6 +29,11 @@ from rigctl.net import verbs
 from rigctl.net.echo import Dialect
 
 log = logging.getLogger(__name__)
+
+
+def new_token() -> str:
+    """Return by what rigs know what one start begins: once it was undone they refuse the rest."""
+    return secrets.token_hex(8)
 
 
 class Start:

@@ -10,7 +10,9 @@ from rigctl.controller import Desk
 from rigctl.controller.asking import Asking
 from rigctl.controller.goals import Aim
 from rigctl.controller.journal import journal_path
-from rigctl.errors import Refused, RigsFailed
+from rigctl.errors import Refused, RemoteError, RigsFailed
+from rigctl.messages import Event
+from rigctl.net import EchoProtocol
 
 from .living import commands, living, statuses
 from .test_resume import ALL_RUN, NOTHING_RUNS, OTHER, REF, done, killed, lab, resumed, start
@@ -146,3 +148,40 @@ async def test_a_journal_that_cannot_be_read_tells_nothing(tmp_path):
         journal_path(place).write_text("no journal, but a text that is long enough to be read " * 9)
         async with Desk(place) as desk:
             assert desk.shortfall(await desk.report()) == {}
+
+
+async def test_a_rig_on_which_a_start_was_given_up_is_started_again_all_the_same(tmp_path):
+    async with living("a", "b") as (served, lives):
+        place = lab(tmp_path, served, b=False)
+        served["b"].script[Event.EXPSTART] = ...
+        await done(place, start)
+        assert statuses(lives) == {"a": "RUNNING", "b": "CONNECTED"}
+        assert Event.EXPCLEANUP in served["b"].events  # that start is given up
+        served["b"].script[Event.EXPSTART] = lives["b"].carry_out
+        assert (await resumed(place)).told == ("started again: b",)
+        assert statuses(lives) == ALL_RUN
+
+
+async def test_what_a_start_that_was_undone_still_has_on_the_way_is_not_begun(
+    tmp_path, monkeypatch
+):
+    async with living("a", "b") as (served, lives):
+        place = lab(tmp_path, served)
+        assert await killed(monkeypatch, place, start, 2)
+        late = next(m for m in served["b"].heard if m.event is Event.EXPINIT)
+        await resumed(place)
+        async with await EchoProtocol.client(served["b"].server.server_uri) as network:
+            with pytest.raises(RemoteError, match="came late: its controller has given it up"):
+                await network.request(late)
+        assert statuses(lives) == NOTHING_RUNS
+
+
+async def test_each_start_of_one_desk_has_a_token_of_its_own(tmp_path):
+    async with living("a") as (served, lives):
+        async with Desk(lab(tmp_path, served)) as desk:
+            lives["a"].broken[Event.EXPSTART] = RuntimeError("no sample")
+            with pytest.raises(RigsFailed):
+                await desk.start(REF)
+            lives["a"].broken.clear()
+            await desk.start(REF)
+        assert statuses(lives) == {"a": "RUNNING"}
