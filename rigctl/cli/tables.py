@@ -13,6 +13,9 @@ _COLOURS = {"RUNNING": "green", "INITIALIZED": "cyan", "STOPPED": "yellow", "CON
 _OPEN = ("INITIALIZED", "RUNNING")
 """In which states a rig's sources are to deliver samples."""
 
+_RECORDS = {"INITIALIZED": "will record to", "STOPPED": "recorded to", "CONNECTED": "recorded to"}
+"""What a rig does with its path, where it does not record at present."""
+
 
 def rigs_table(report: LabReport) -> Table:
     """Return a line for every rig and every stream: who, how, how fast, how far, where to."""
@@ -34,7 +37,8 @@ def notes(report: LabReport) -> list[str]:
     lines = []
     for name, rig in report.rigs.items():
         if rig.path:
-            lines.append(f"{escape(name)} records to {escape(rig.path)}")
+            does = _RECORDS.get(rig.status or "", "records to")
+            lines.append(f"{escape(name)} {does} {escape(rig.path)}")
         if is_silent(rig):
             lines.append(f"[yellow]{escape(name)}: it does not tell whether it runs[/]")
         if rig.error:

@@ -1,5 +1,6 @@
 """What is said below the table."""
 
+import pytest
 from rich.console import Console
 
 from rigctl.cli.tables import notes, rigs_table
@@ -57,3 +58,11 @@ def test_a_rig_that_does_not_tell_its_status_is_shown_so():
     with console.capture() as shown:
         console.print(rigs_table(silent))
     assert "not told" in shown.get()
+
+
+@pytest.mark.parametrize(
+    ("status", "does"),
+    [("INITIALIZED", "will record to"), ("RUNNING", "records to"), ("STOPPED", "recorded to")],
+)
+def test_where_a_rig_records_is_told_in_the_right_tense(status, does):
+    assert notes(lab(eeg=rig(status, path="/data/1"))) == [f"eeg {does} /data/1"]
