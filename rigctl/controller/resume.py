@@ -150,6 +150,9 @@ class Resume:
 
     def _note_gone(self, todo: Plan, report: LabReport) -> None:
         for name in _names(todo, Action.GONE):
+            said = f"out of reach: {name}"
+            if not report.rigs[name].required and said not in self._told:
+                self._told.append(said)  # of one that is required the failure tells
             text = str(report.rigs[name].error)
             self._errors[name] = Unreachable(text, name=name, uri=report.rigs[name].uri)
 

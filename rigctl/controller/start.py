@@ -61,7 +61,7 @@ class Start:
         self._changed: set[str] = set()
         self.undoing = Undoing(telling, token)
         self.failed: Errors = {}
-        """The rigs, none of them required, that were gone on without."""
+        """The rigs that were gone on without; none that is required for this start."""
 
     @property
     def outcome(self) -> str:
@@ -144,7 +144,7 @@ class Start:
 
     async def _go_on_without(self, errors: Errors) -> None:
         for name, error in errors.items():
-            log.warning("going on without %s, which is not required: %s", name, error)
+            log.warning("going on without %s: %s", name, error)
         self.failed |= errors
         self._names = [name for name in self._names if name not in errors]
         await self._undo([name for name in errors if name in self._changed], "it failed")
