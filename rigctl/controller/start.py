@@ -87,7 +87,7 @@ class Start:
         fresh = {name for name in self._names if self._status[name] != Status.RUNNING.name}
         idle = {name for name in fresh if self._status[name] != Status.INITIALIZED.name}
         await self._bring(self._arm(exp_ref, fresh), idle)
-        go = await self._set_go(go_after_s) if go_after_s is not None else None
+        go = await self._set_go(go_after_s, fresh) if go_after_s is not None else None
         await self._bring(self._go(exp_ref, fresh, go), fresh, go.lead_s if go else 0.0)
 
     async def undo(self, why: str) -> str:
@@ -119,9 +119,12 @@ class Start:
             messages[name] = verbs.start_message(exp_ref, data)
         return messages
 
-    async def _set_go(self, ahead_s: float) -> Instant | None:
+    async def _set_go(self, ahead_s: float, fresh: Collection[str]) -> Instant | None:
         rigs = [self._telling.services[name] for name in self._names]
         await probe(rigs)
+        for rig in rigs:
+            if rig.name in fresh and rig.clock_offset is None:
+                log.warning("%s tells no clock: it begins when told, at no set instant", rig.name)
         return set_instant(rigs, ahead_s)
 
     async def _bring(
