@@ -39,6 +39,7 @@ class Authority:
         number = next(self._numbers)
         cert, key = (self.folder / f"{name}-{number}.{kind}" for kind in ("pem", "key"))
         signed.cert_chain_pems[0].write_to_path(cert)
+        key.touch(mode=0o600)
         signed.private_key_pem.write_to_path(key)
         return TlsFiles(cert, key)
 

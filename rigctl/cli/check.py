@@ -88,6 +88,10 @@ def _lab_facts(lab: Lab) -> dict[str, Any]:
         "lab": lab.name,
         "timeouts": {"echo_s": lab.timeouts.echo_s, "reply_s": lab.timeouts.reply_s},
         "data_root": str(lab.data_root.resolve()) if lab.data_root else None,
+        "state_dir": str(lab.state_dir) if lab.state_dir else None,
+        "stop_last": list(lab.stop_last),
+        "clock_limit_s": lab.clock_limit_s,
+        "go_after_s": lab.go_after_s,
         **_security_facts(lab),
         "rigs": {name: _entry_facts(entry) for name, entry in lab.rigs.items()},
     }
@@ -109,6 +113,7 @@ def _rig_facts(checked: _CheckedRig) -> dict[str, Any]:
         "name": rig.name,
         "listen": str(rig.listen),
         "data_root": str(rig.data_root),
+        "state_dir": str(rig.state_dir) if rig.state_dir else None,
         "main_sync": rig.main_sync,
         "service": rig.service,
         "flush_s": rig.flush_s,
@@ -149,6 +154,9 @@ def _print_lab(lab: Lab) -> None:
     )
     if lab.data_root:
         click.echo(f"sees recordings in {lab.data_root.resolve()}")
+    click.echo(f"keeps its journal in {lab.state_dir or 'the folder of state of its user'}")
+    click.echo(f"starts and stops {lab.go_after_s:g} s ahead{_last(lab)}")
+    click.echo(f"warns of clocks that are more than {lab.clock_limit_s * 1e3:g} ms off")
     _print_security(lab)
     rows = [
         (name, str(rig.address), yes(rig.required), rig.dialect, str(rig.retries))
@@ -157,11 +165,17 @@ def _print_lab(lab: Lab) -> None:
     show_grid(_RIG_HEADINGS, rows, ("retries",))
 
 
+def _last(lab: Lab) -> str:
+    return f", stops {', '.join(lab.stop_last)} after all others" if lab.stop_last else ""
+
+
 def _print_rig(checked: _CheckedRig) -> None:
     rig = checked.rig
     click.echo(f"{rig.path}: ok, the rig file of {rig.name}")
     click.echo(f"listens on {rig.listen}{', the main sync' if rig.main_sync else ''}")
     click.echo(f"records to {rig.data_root}, made durable every {rig.flush_s:g} s")
+    if rig.state_dir:
+        click.echo(f"keeps its journal in {rig.state_dir}")
     _print_security(rig)
     click.echo(f"runs {rig.service or 'no service of its own'}")
     rows = [

@@ -6,12 +6,14 @@ From: people, scripts.  To: `controller.desk`.
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import click
 import msgspec
 from rich.console import Group
 
+from rigctl.cli.carrying import carry_out
 from rigctl.cli.desk import busy, lab_command, out, with_desk
 from rigctl.cli.durations import option_seconds
 from rigctl.cli.exits import UNREACHABLE
@@ -21,7 +23,7 @@ from rigctl.cli.starting import start_unless
 from rigctl.cli.tables import notes, rigs_table
 from rigctl.cli.watching import watch as watching
 from rigctl.controller import Desk
-from rigctl.errors import RigctlError
+from rigctl.errors import RigsFailed
 from rigctl.messages import ExpRef, Json
 from rigctl.reports import LabReport
 
@@ -51,9 +53,11 @@ def start(exp_ref: str, lab_file: str | None, as_json: bool) -> None:
 @lab_command
 def stop(immediately: bool, lab_file: str | None, as_json: bool) -> None:
     """Stop the recording on every rig, the last one first."""
-    finish(
-        _done("stopping ...", lab_file, lambda desk: desk.stop(immediately=immediately)), as_json
-    )
+
+    def command(desk: Desk) -> Coroutine[Any, Any, object]:
+        return desk.stop(immediately=immediately)
+
+    finish(_done("stopping ...", lab_file, command), as_json)
 
 
 @click.command()
@@ -69,7 +73,11 @@ def cleanup(lab_file: str | None, as_json: bool) -> None:
 def init(exp_ref: str | None, lab_file: str | None, as_json: bool) -> None:
     """Have every rig open its sources; samples flow into their rings from now on."""
     reference = ExpRef.parse(exp_ref) if exp_ref else None
-    finish(_done("initialising ...", lab_file, lambda desk: desk.init(reference)), as_json)
+
+    def command(desk: Desk) -> Coroutine[Any, Any, object]:
+        return desk.init(reference)
+
+    finish(_done("initialising ...", lab_file, command, to_its_end=False), as_json)
 
 
 @click.command()
@@ -80,14 +88,18 @@ def status(watch: bool, wait: str | None, lab_file: str | None, as_json: bool) -
     """Show where every rig is and how its streams do."""
     patience_s = option_seconds("--wait", wait) if wait else 0.0
 
-    async def act(desk: Desk) -> LabReport:
+    async def act(desk: Desk) -> Outcome:
         report = await _until_reachable(desk, patience_s)
-        return await watching(report, desk.report, _view, as_json) if watch else report
+        if watch:
+            report = await watching(report, desk.report, _view, as_json)
+        elif lacking := desk.shortfall(report):
+            return Outcome(report, RigsFailed(lacking, note="bring them there: rigctl resume"))
+        return Outcome(report)
 
-    report = with_desk(lab_file, act)
-    if not watch:
-        show(report, as_json)
-    sys.exit(code_of(report))
+    outcome = with_desk(lab_file, act)
+    if watch and outcome.report:
+        sys.exit(code_of(outcome.report))
+    finish(outcome, as_json)
 
 
 @click.command()
@@ -104,17 +116,18 @@ def info(lab_file: str | None, as_json: bool) -> None:
     sys.exit(code_of(report))
 
 
-def _done(text: str, lab_file: str | None, command: Callable[[Desk], Awaitable[object]]) -> Outcome:
-    """Tell the rigs something and return how they are then, also when some have failed."""
+def _done(
+    text: str,
+    lab_file: str | None,
+    command: Callable[[Desk], Coroutine[Any, Any, object]],
+    *,
+    to_its_end: bool = True,
+) -> Outcome:
+    """Tell the rigs something; arguments as `carry_out`."""
 
     async def act(desk: Desk) -> Outcome:
-        error = None
-        try:
-            with busy(text):
-                await command(desk)
-        except RigctlError as failed:
-            error = failed
-        return Outcome(await desk.report(), error)
+        with on_interrupt() as interrupt, busy(text):
+            return await carry_out(desk, command, interrupt, to_its_end=to_its_end)
 
     return with_desk(lab_file, act)
 

@@ -14,8 +14,10 @@ from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rigctl.cli.attendance import Attendance
 from rigctl.cli.desk import busy, err, lab_command, with_desk
 from rigctl.cli.durations import option_seconds
+from rigctl.cli.exits import OK
 from rigctl.cli.interrupts import Interrupt, on_interrupt
 from rigctl.cli.outcome import Outcome, finish, merged, start_failure
 from rigctl.cli.starting import start_unless
@@ -57,13 +59,16 @@ async def _session(
     if report is None:
         return Outcome(await desk.report(), code=interrupt.exit_code)
     error = start_failure(report, reference)
+    attendance, cut = Attendance(reference), False
     try:
         if not error:
-            await _record(desk, report, duration_s, interrupt)
+            await _record(desk, report, duration_s, interrupt, attendance)
+            cut = duration_s is not None and interrupt.came.is_set()
     finally:
         # Whatever happened meanwhile, no rig is left recording that can be stopped.
         ended = await _end(desk)
-    return Outcome(ended.report, merged(error, ended.error))
+    whole = merged(error, attendance.failure, ended.error)
+    return Outcome(ended.report, whole, interrupt.exit_code if cut else OK)
 
 
 async def _end(desk: Desk) -> Outcome:
@@ -85,9 +90,13 @@ async def _error_of(command: Awaitable[object]) -> RigctlError | None:
 
 
 async def _record(
-    desk: Desk, report: LabReport, duration_s: float | None, interrupt: Interrupt
+    desk: Desk,
+    report: LabReport,
+    duration_s: float | None,
+    interrupt: Interrupt,
+    attendance: Attendance,
 ) -> None:
-    """Show how it goes until the time is over or ^C."""
+    """Show how it goes until the time is over, ^C comes or no rig records any more."""
     stopped, began_s = interrupt.came, time.monotonic()
     progress = _progress(duration_s)
     task = progress.add_task("recording", total=duration_s)
@@ -97,6 +106,9 @@ async def _record(
         while not stopped.is_set():
             elapsed_s = time.monotonic() - began_s
             if duration_s is not None and elapsed_s >= duration_s:
+                return
+            if attendance.is_over:
+                err.print("no rig records any more: ending early")
                 return
             progress.update(task, completed=elapsed_s)
             if sys.stderr.isatty():
@@ -108,6 +120,8 @@ async def _record(
                 async with asyncio.timeout(min(_REFRESH_S, left_s)):
                     await stopped.wait()
             report = await desk.report()
+            for line in attendance.see(report):
+                err.print(line, markup=False)
     err.print(f"{interrupt.label}: stopping cleanly")
 
 

@@ -6,11 +6,15 @@ From: `reports`.  To: the terminal.
 from rich.markup import escape
 from rich.table import Table
 
+from rigctl.controller.survey import is_silent
 from rigctl.reports import LabReport, RigReport, StreamReport
 
 _COLOURS = {"RUNNING": "green", "INITIALIZED": "cyan", "STOPPED": "yellow", "CONNECTED": "white"}
 _OPEN = ("INITIALIZED", "RUNNING")
 """In which states a rig's sources are to deliver samples."""
+
+_RECORDS = {"INITIALIZED": "will record to", "STOPPED": "recorded to", "CONNECTED": "recorded to"}
+"""What a rig does with its path, where it does not record at present."""
 
 
 def rigs_table(report: LabReport) -> Table:
@@ -33,7 +37,10 @@ def notes(report: LabReport) -> list[str]:
     lines = []
     for name, rig in report.rigs.items():
         if rig.path:
-            lines.append(f"{escape(name)} records to {escape(rig.path)}")
+            does = _RECORDS.get(rig.status or "", "records to")
+            lines.append(f"{escape(name)} {does} {escape(rig.path)}")
+        if is_silent(rig):
+            lines.append(f"[yellow]{escape(name)}: it does not tell whether it runs[/]")
         if rig.error:
             lines.append(f"[red]{escape(name)}: {escape(rig.error)}[/]")
         for fault in rig.conditions:
@@ -79,7 +86,7 @@ def _waiting(name: str, rig: RigReport) -> list[str]:
 def _status(rig: RigReport) -> str:
     if not rig.reachable:
         return "[red]unreachable[/]" if rig.required else "unreachable"
-    status = rig.status or "?"
+    status = rig.status or "not told"
     if rig.conditions:
         return f"[red]{status} {' '.join(sorted({c.condition for c in rig.conditions}))}[/]"
     return f"[{_COLOURS.get(status, 'white')}]{escape(status)}[/]"

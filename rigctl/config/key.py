@@ -49,11 +49,20 @@ def read_key(path: Path) -> bytes:
         raise ValueError(f"there is no key in {path}: make one with rigctl key new") from None
     except OSError as error:
         raise ValueError(f"the key {path} cannot be read: {error.strerror}") from error
-    if os.name == "posix" and mode & _OTHERS:
-        raise ValueError(f"others can read the key {path}: chmod 600 it")
+    check_private(path, mode)
     if not _TEXT.fullmatch(text):
         raise ValueError(f"{path} holds no key: make one with rigctl key new")
     return bytes.fromhex(text.decode())
+
+
+def check_private(path: Path, mode: int) -> None:
+    """Check that a key is its user's alone, where files have modes.
+
+    Raises:
+        ValueError: others can read it.
+    """
+    if os.name == "posix" and mode & _OTHERS:
+        raise ValueError(f"others can read the key {path}: chmod 600 it")
 
 
 def key_in(document: Document, text: str | None) -> bytes | None:

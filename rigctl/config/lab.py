@@ -24,6 +24,7 @@ from rigctl.errors import ConfigError
 
 DIALECTS = ("auto", "iblutil", "rigctl")
 _FLAT_EXAMPLE = "udp://10.0.0.5:11001"
+_MOST_GO_AFTER_S = 60.0
 _LONG_KEYS = (
     *("lab", "timeouts", "data_root", "rigs", "key_file", "tls"),
     *("state_dir", "stop_last", "clock_limit", "go_after"),
@@ -127,7 +128,7 @@ def load_lab(path: Path) -> Lab:
         state_dir=_folder(document, "state_dir", file.state_dir),
         stop_last=_stop_last(document, file.stop_last, rigs),
         clock_limit_s=document.check(("clock_limit",), seconds, file.clock_limit),
-        go_after_s=document.check(("go_after",), seconds, file.go_after),
+        go_after_s=document.check(("go_after",), _go_after, file.go_after),
     )
 
 
@@ -149,6 +150,18 @@ def find_lab_file(given: str | None) -> Path:
     raise ConfigError(
         "no lab file", "", f"give one with --config or $RIGCTL_CONFIG; looked for {looked}"
     )
+
+
+def _go_after(value: float | str) -> float:
+    """Return how far ahead instants are to lie.
+
+    Raises:
+        ValueError: it is no duration, or so long that it is a mistake.
+    """
+    found_s = seconds(value)
+    if found_s > _MOST_GO_AFTER_S:
+        raise ValueError(f"{_MOST_GO_AFTER_S:g}s at the most: every start and stop waits so long")
+    return found_s
 
 
 def _folder(document: Document, name: str, text: str | None) -> Path | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from rigctl.config.document import Document
+from rigctl.config.key import check_private
 from rigctl.config.units import folder
 
 
@@ -37,7 +38,7 @@ def tls_files(document: Document, keys: TlsKeys | None) -> TlsFiles | None:
     """Return the files that a document names under ``tls:``, each of which must be there.
 
     Raises:
-        ConfigError: one is not there, or a certificate stands without its key.
+        ConfigError: one is not there, others can read the key, or a certificate stands without it.
     """
     if keys is None:
         return None
@@ -52,4 +53,10 @@ def _file(document: Document, name: str, text: str | None) -> Path | None:
     path = document.check(("tls", name), functools.partial(folder, beside=document.path), text)
     if not path.is_file():
         raise document.error(("tls", name), f"there is no file {path}")
+    if name == "key":
+        document.check(("tls", name), _check_private, path)
     return path
+
+
+def _check_private(path: Path) -> None:
+    check_private(path, path.stat().st_mode)

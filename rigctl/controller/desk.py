@@ -5,7 +5,6 @@ From: `cli`, `web`.  To: `controller.start`, `controller.stopping`.
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Collection
 from types import TracebackType
 from typing import Self
@@ -13,24 +12,14 @@ from typing import Self
 from rigctl.config import Lab
 from rigctl.controller.asking import Asking
 from rigctl.controller.clocks import clock_data
-from rigctl.controller.goals import (
-    Aim,
-    Goal,
-    Standing,
-    Verb,
-    cleaned,
-    given_up,
-    initialized,
-    stopped,
-    to_clean,
-    to_stop,
-)
+from rigctl.controller.goals import Aim, Ended, Goal, Verb, to_clean, to_stop
 from rigctl.controller.lab import connect
 from rigctl.controller.resume import Resume, Resumed
 from rigctl.controller.scribe import Scribe
 from rigctl.controller.services import Replies, failure
-from rigctl.controller.start import Start
+from rigctl.controller.start import Start, new_token
 from rigctl.controller.stopping import Stopping
+from rigctl.controller.survey import not_running
 from rigctl.controller.telling import Errors, Telling
 from rigctl.messages import ExpRef, Message
 from rigctl.net import verbs
@@ -51,7 +40,6 @@ class Desk:
         self.services = connect(lab)
         self.undone = ""
         """What was undone of a start that was cancelled, for people."""
-        self._token = secrets.token_hex(8)  # by which rigs know what this controller began
         self._asking = Asking(lab, Telling(self.services))
         self._scribe = Scribe(lab)
 
@@ -71,6 +59,18 @@ class Desk:
         """Ask every rig what it has to say; a rig that does not answer is a finding, no error."""
         return await self._asking.report()
 
+    @property
+    def told(self) -> Collection[str]:
+        """The rigs that were told something of the last command."""
+        return self._scribe.told
+
+    def shortfall(self, report: LabReport) -> dict[str, Exception]:
+        """Return the required rigs that do not run what the journal says is to run, and how."""
+        goal = self._scribe.goal()
+        if goal.aim is not Aim.RUNNING:
+            return {}
+        return not_running(report, ExpRef.parse(goal.exp_ref))
+
     async def start(self, exp_ref: ExpRef) -> LabReport:
         """Bring every rig to RUNNING, or none: what was begun is undone if a required rig fails.
 
@@ -87,21 +87,21 @@ class Desk:
         self._scribe.state()
         survey = await self._asking.survey(exp_ref)
         before = {name: rig.status for name, rig in survey.rigs.items() if rig.reachable}
-        goal = Goal(Aim.RUNNING, str(exp_ref), self._token)
+        goal = Goal(Aim.RUNNING, str(exp_ref), new_token())
         entry = self._scribe.entry(Verb.START, lambda _: goal, before, strict=True)
         telling = Telling(self.services, entry)
-        start = Start(telling, before, self._required(before), self._token)
-        after = None
+        start = Start(telling, before, self._required(before), goal.token)
+        done = False
         try:
             await start.run(exp_ref, self.lab.go_after_s)
             report = await self.report()
-            after = Standing(goal)
+            done = True
             return report
         except asyncio.CancelledError:
             self.undone = await start.undo("an interrupt")
             raise
         finally:
-            entry.end(after or given_up(entry.command.before, goal, start.left))
+            entry.end(Ended(done, () if done else tuple(start.left)))
 
     async def init(self, exp_ref: ExpRef | None) -> Replies:
         """Have all rigs get ready.
@@ -111,17 +111,16 @@ class Desk:
             JournalError: as `start`.
         """
         named = {"exp_ref": str(exp_ref)} if exp_ref else {}
-        goal = Goal(Aim.INITIALIZED, named.get("exp_ref"), self._token)
+        goal = Goal(Aim.INITIALIZED, named.get("exp_ref"), new_token())
         entry = self._scribe.entry(Verb.INIT, lambda _: goal, self.lab.rigs, strict=True)
 
         def message(name: str) -> Message:
             clock = clock_data(self.services[name])
-            return verbs.init_message({**named, "by": self._token, **clock})
+            return verbs.init_message({**named, "by": goal.token, **clock})
 
         telling = Telling(self.services, entry)
         replies, errors = await telling.tell(message, self.lab.rigs, strict=True)
-        before = entry.command.before
-        entry.end(before if self._required(errors) else initialized(before, goal))
+        entry.end(Ended(done=not self._required(errors)))
         return self._judge(replies, errors)
 
     async def stop(self, *, immediately: bool = False) -> Replies:
@@ -132,7 +131,7 @@ class Desk:
             replies, errors = await stopping.interrupt(self.lab.rigs)
         else:
             replies, errors = await stopping.stop(self.lab.rigs, self.lab.go_after_s)
-        entry.end(stopped(entry.command.before, entry.command.goal))
+        entry.end(Ended())
         return self._judge(replies, errors)
 
     async def cleanup(self) -> Replies:
@@ -140,7 +139,7 @@ class Desk:
         entry = self._scribe.entry(Verb.CLEANUP, to_clean, self.lab.rigs, strict=False)
         stopping = Stopping(Telling(self.services, entry), self.lab.stop_last)
         replies, errors = await stopping.clean(self.lab.rigs)
-        entry.end(cleaned(entry.command.before, entry.command.goal, errors))
+        entry.end(Ended(left=tuple(errors)))
         return self._judge(replies, errors)
 
     async def resume(self) -> Resumed:

@@ -8,7 +8,7 @@ What begins something is refused where it cannot be journaled; what ends somethi
 import logging
 from collections.abc import Callable, Mapping
 
-from rigctl.controller.goals import Standing
+from rigctl.controller.goals import Ended
 from rigctl.controller.journal import Command, Journal
 from rigctl.errors import JournalError
 from rigctl.messages import Json, Message
@@ -26,6 +26,8 @@ class Entry:
 
     def __init__(self, journal: Journal | None, command: Command) -> None:
         self.command = command
+        self.told: set[str] = set()
+        """The rigs that were told something of it."""
         self._journal = journal
         self._number: int | None = None
 
@@ -44,13 +46,15 @@ class Entry:
         Raises:
             JournalError: it cannot be written, and `strict` says that it must be.
         """
+        number = None
         try:
-            return self._tell(messages)
+            number = self._tell(messages)
         except JournalError as error:
             if strict:
                 raise
             self._go_on_without(error)
-            return None
+        self.told |= messages.keys()
+        return number
 
     def outcome(
         self, telling: int | None, replies: Mapping[str, Json], errors: Mapping[str, Exception]
@@ -66,11 +70,11 @@ class Entry:
         if journal and number is not None:
             self._try(lambda: journal.undo(number))
 
-    def end(self, after: Standing) -> None:
-        """Note that it has ended, and what is wanted now; one that never began has no end."""
+    def end(self, ended: Ended) -> None:
+        """Note what came of it; one that never began has no end."""
         journal, number = self._journal, self._number
         if journal and number is not None:
-            self._try(lambda: journal.end(number, after))
+            self._try(lambda: journal.end(number, ended))
 
     def _tell(self, messages: Mapping[str, Message]) -> int | None:
         if self._journal is None:

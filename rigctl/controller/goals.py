@@ -7,9 +7,14 @@ From: `controller.desk`, `controller.resume`.  To: `controller.journal`, which k
     START      that they are RUNNING;          else, that what it began is undone
     STOP       that none of them is RUNNING with the experiment
     CLEANUP    nothing, once all have been cleaned up
-    RESUME     what was wanted when it began
+    RESUME     what it found to be wanted; nothing before it counts any more
+
+What is wanted of a lab is never stored: it follows from its commands, in the order in which they
+began, and from what came of each.  So one that ends late takes nothing from those after it, and
+one that began in its middle and failed takes nothing from it.
 """
 
+import functools
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 
@@ -65,35 +70,81 @@ class Standing(msgspec.Struct, frozen=True):
     undo: tuple[Begun, ...] = ()
 
 
-class UnderWay(msgspec.Struct, frozen=True):
-    """A command that has not ended."""
+class Ended(msgspec.Struct, frozen=True):
+    """What came of a command."""
+
+    done: bool = True
+    """Whether an INIT or START succeeded."""
+    left: tuple[str, ...] = ()
+    """The rigs on which something of a START, or for a CLEANUP, is left to be done."""
+    undo: tuple[Begun, ...] = ()
+    """What a RESUME has left to be undone."""
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """A command as the journal holds it."""
 
     verb: Verb
     goal: Goal
     rigs: tuple[str, ...]
-    undoing: bool
-    """Whether its controller was about to undo it."""
     pid: int
     pid_start: int
     """The controller, as `streams.processes.ProcessId`."""
+    undoing: bool = False
+    """Whether its controller was about to undo it."""
+    undo: tuple[Begun, ...] = ()
+    """What a RESUME found to be undone."""
+    ended: Ended | None = None
+    """None: it is under way, or its controller has died."""
 
 
 class State(msgspec.Struct, frozen=True):
     """What a journal says."""
 
-    standing: Standing = Standing()
-    """What is wanted; before the command under way, if there is one."""
-    under_way: UnderWay | None = None
+    base: Standing = Standing()
+    """What was wanted before the first of the commands."""
+    commands: tuple[Noted, ...] = ()
+    """In the order in which they began."""
+
+    @property
+    def not_ended(self) -> tuple[Noted, ...]:
+        """All commands that are under way, or whose controllers have died."""
+        return tuple(one for one in self.commands if one.ended is None)
+
+    @property
+    def unsettled(self) -> tuple[Noted, ...]:
+        """Those of them on which it depends what is wanted."""
+        found: list[Noted] = []
+        for one in self.commands:
+            if _settles_all(one):
+                found.clear()
+            if one.ended is None:
+                found.append(one)
+        return tuple(found)
 
 
 def presumed(state: State) -> Standing:
-    """Return what is wanted where nothing is known of a command under way."""
-    cut, before = state.under_way, state.standing
-    if cut is None:
-        return before
-    if cut.verb in (Verb.INIT, Verb.START):
-        return given_up(before, cut.goal, cut.rigs)
-    return Standing(cut.goal, before.undo)
+    """Return what is wanted where nothing is known of commands that have not ended."""
+    return functools.reduce(after, state.commands, state.base)
+
+
+def after(before: Standing, one: Noted) -> Standing:
+    """Return what is wanted after a command, presuming the worst of one that has not ended."""
+    goal, ended = one.goal, one.ended
+    if one.verb in (Verb.INIT, Verb.START):
+        if not _is_done(one):
+            return given_up(before, goal, ended.left if ended else one.rigs)
+        return Standing(goal) if one.verb is Verb.START else initialized(before, goal)
+    if one.verb is Verb.RESUME:
+        before = Standing(goal, ended.undo if ended else one.undo)
+    return brought(before, goal, ended.left) if ended else Standing(goal, before.undo)
+
+
+def brought(before: Standing, goal: Goal, failed: Collection[str]) -> Standing:
+    """Return what is wanted once rigs were brought to a goal, but for those that failed."""
+    if goal.aim is Aim.STOPPED:
+        return stopped(before, goal)
+    return cleaned(before, goal, failed) if goal.aim is Aim.CLEAN else before
 
 
 def given_up(before: Standing, goal: Goal, left: Sequence[str]) -> Standing:
@@ -143,3 +194,12 @@ def undone(begun: Sequence[Begun], left: Collection[str]) -> tuple[Begun, ...]:
     """Return what still is to be undone once that has happened on all rigs but those left."""
     still = (Begun(b.exp_ref, b.token, tuple(n for n in b.rigs if n in left)) for b in begun)
     return tuple(one for one in still if one.rigs)
+
+
+def _is_done(one: Noted) -> bool:
+    return one.ended is not None and one.ended.done
+
+
+def _settles_all(one: Noted) -> bool:
+    """Whether nothing that began before a command counts after it."""
+    return one.verb is Verb.RESUME or (one.verb is Verb.START and _is_done(one))

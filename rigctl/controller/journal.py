@@ -3,11 +3,12 @@
 From: `controller.entry`, before messages are sent and after they are answered.
 To: `controller.resume`; a file of its own for each lab file, in the user's folder of state.
 
-    commands   one each: what it is to lead to, what was wanted before it, and after it
+    commands   one each: what it is to lead to, what was wanted before it, and what came of it
     tellings   its fan-outs: what each rig is told; written before that is sent
     outcomes   what each rig replied to it
 
-The last command says what is wanted: two controllers at once leave what the later one wants.
+What is wanted follows from all of them (`goals.after`): two controllers at once leave what the
+later one wants.
 """
 
 import hashlib
@@ -16,13 +17,13 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 import platformdirs
 
 from rigctl.config import Lab
-from rigctl.controller.goals import Goal, Standing, State, UnderWay, Verb
+from rigctl.controller.goals import Ended, Goal, Noted, Standing, State, Verb
 from rigctl.database import Database, Statement
 from rigctl.errors import JournalError
 from rigctl.messages import Json, Message
@@ -41,7 +42,7 @@ _SCHEMA = (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         verb TEXT NOT NULL, goal TEXT NOT NULL, rigs TEXT NOT NULL, before TEXT NOT NULL,
         pid INTEGER NOT NULL, pid_start INTEGER NOT NULL, begun_unix_s REAL NOT NULL,
-        undoing INTEGER NOT NULL DEFAULT 0, after TEXT, ended_unix_s REAL)""",
+        undoing INTEGER NOT NULL DEFAULT 0, ended TEXT, ended_unix_s REAL)""",
     """CREATE TABLE IF NOT EXISTS tellings (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         command INTEGER NOT NULL, event TEXT NOT NULL, data TEXT NOT NULL,
@@ -52,8 +53,8 @@ _SCHEMA = (
     "CREATE INDEX IF NOT EXISTS tellings_of_command ON tellings (command)",
 )
 
-_LAST = """SELECT verb, goal, rigs, before, pid, pid_start, undoing, after
-           FROM commands ORDER BY id DESC LIMIT 1"""
+_COMMANDS = """SELECT before, verb, goal, rigs, pid, pid_start, undoing, ended
+               FROM commands ORDER BY id"""
 _PRUNING = (
     """DELETE FROM outcomes WHERE telling IN (SELECT id FROM tellings WHERE command <=
        (SELECT MAX(id) FROM commands) - ?)""",
@@ -98,20 +99,15 @@ class Journal:
         self._database.close()
 
     def state(self) -> State:
-        """Return what is wanted, and which command has not ended.
+        """Return all commands, which tell what is wanted.
 
         Raises:
             JournalError: it cannot be read.
         """
-        rows = self._database.read(_LAST)
+        rows = self._database.read(_COMMANDS)
         if not rows:
             return State()
-        verb, goal, rigs, before, pid, pid_start, undoing, after = rows[0]
-        if after is not None:
-            return State(_read(after, Standing))
-        names = _read(rigs, tuple[str, ...])
-        cut = UnderWay(Verb(verb), _read(goal, Goal), names, bool(undoing), pid, pid_start)
-        return State(_read(before, Standing), cut)
+        return State(_read(rows[0][0], Standing), tuple(_noted(*row) for row in rows))
 
     def begin(self, command: Command) -> int:
         """Note that a command begins; return its number.
@@ -146,10 +142,10 @@ class Journal:
         """Note that what a command began is about to be undone."""
         self._database.write(("UPDATE commands SET undoing = 1 WHERE id = ?", (command,)))
 
-    def end(self, command: int, after: Standing) -> None:
-        """Note that a command has ended, and what is wanted after it."""
-        values = (_text(after), time.time(), command)
-        sql = "UPDATE commands SET after = ?, ended_unix_s = ? WHERE id = ?"
+    def end(self, command: int, ended: Ended) -> None:
+        """Note that a command has ended, and what came of it."""
+        values = (_text(ended), time.time(), command)
+        sql = "UPDATE commands SET ended = ?, ended_unix_s = ? WHERE id = ?"
         self._database.write((sql, values))
 
 
@@ -165,6 +161,23 @@ def journal_path(lab: Lab) -> Path:
     digest = hashlib.sha256(os.fsencode(lab.path.resolve())).hexdigest()[:10]
     name = re.sub(r"[^\w.-]", "_", lab.name)[:60]
     return folder / f"{name}-{digest}.db"
+
+
+def _noted(
+    before: str, verb: str, goal: str, rigs: str, pid: int, pid_start: int, *end: Any
+) -> Noted:
+    undoing, ended = end
+    kind = Verb(verb)
+    return Noted(
+        kind,
+        _read(goal, Goal),
+        _read(rigs, tuple[str, ...]),
+        pid,
+        pid_start,
+        undoing=bool(undoing),
+        undo=_read(before, Standing).undo if kind is Verb.RESUME else (),
+        ended=None if ended is None else _read(ended, Ended),
+    )
 
 
 def _beginning(command: Command) -> Statement:

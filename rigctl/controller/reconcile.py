@@ -16,18 +16,22 @@ Before that, what was begun and is not wanted is undone, on every rig that may h
 says CONNECTED may be in the middle of it.
 """
 
+import functools
 from collections.abc import Mapping
 from enum import Enum
+
+import msgspec
 
 from rigctl.controller.goals import (
     Aim,
     Begun,
+    Ended,
     Goal,
+    Noted,
     Standing,
     State,
     Verb,
-    initialized,
-    presumed,
+    after,
 )
 from rigctl.controller.survey import is_silent, runs
 from rigctl.messages import Status
@@ -57,18 +61,10 @@ def wanted(state: State, report: LabReport) -> Standing:
     """Return what is wanted.
 
     A start that had reached all required rigs when its controller died stands, as if it had ended;
-    one that had not is to be undone.
+    one that had not is to be undone.  What began after it and failed changes nothing about that.
     """
-    cut = state.under_way
-    if cut is None or cut.undoing or not _is_reached(cut.goal, report):
-        return presumed(state)
-    match cut.verb:
-        case Verb.START:
-            return Standing(cut.goal)
-        case Verb.INIT:
-            return initialized(state.standing, cut.goal)
-        case _:
-            return presumed(state)
+    judged = (_judged(one, report) for one in state.commands)
+    return functools.reduce(after, judged, state.base)
 
 
 def plan(goal: Goal, report: LabReport) -> Plan:
@@ -90,6 +86,14 @@ def undo_plan(begun: Begun, report: LabReport) -> Plan:
         else Action.UNDO
         for name, rig in rigs.items()
     }
+
+
+def _judged(one: Noted, report: LabReport) -> Noted:
+    """Return a command with what came of it, as far as the rigs tell that."""
+    told = one.ended is not None or one.undoing or one.verb not in (Verb.INIT, Verb.START)
+    if told or not _is_reached(one.goal, report):
+        return one
+    return msgspec.structs.replace(one, ended=Ended())
 
 
 def _is_reached(goal: Goal, report: LabReport) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 
 from rigctl.config import Lab
 from rigctl.controller.clocks import clock_report
+from rigctl.controller.survey import is_silent
 from rigctl.messages import Json, Status
 from rigctl.net import EchoProtocol
 from rigctl.reports import Handshake, LabReport, RigReport
@@ -21,9 +22,12 @@ def lab_report(rigs: Mapping[str, RigReport]) -> LabReport:
 
 
 def rig_report(rig: EchoProtocol, lab: Lab, answer: Sequence[Json] | Exception) -> RigReport:
-    """Return one rig's report from its answer to EXPINFO, or from why there is none."""
+    """Return one rig's report from its answer to EXPINFO, or from why there is none.
+
+    What only repeats our own status says nothing, and is not shown as the rig's.
+    """
     failed = isinstance(answer, Exception)
-    return msgspec.structs.replace(
+    report = msgspec.structs.replace(
         RigReport() if isinstance(answer, Exception) else _said(answer),
         uri=rig.server_uri,
         reachable=not failed,
@@ -32,6 +36,7 @@ def rig_report(rig: EchoProtocol, lab: Lab, answer: Sequence[Json] | Exception) 
         clock=clock_report(rig, lab.clock_limit_s),
         error=str(answer) if failed else None,
     )
+    return msgspec.structs.replace(report, status=None) if is_silent(report) else report
 
 
 def _said(answer: Sequence[Json]) -> RigReport:

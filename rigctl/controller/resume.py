@@ -12,11 +12,11 @@ import msgspec
 from rigctl.config import Lab
 from rigctl.controller.asking import Asking
 from rigctl.controller.entry import Entry
-from rigctl.controller.goals import Aim, Begun, Goal, Standing, State, Verb, cleaned, stopped
+from rigctl.controller.goals import Aim, Begun, Ended, Goal, State, Verb, brought
 from rigctl.controller.reconcile import Action, Plan, plan, undo_plan, wanted
 from rigctl.controller.scribe import Scribe, is_alive
 from rigctl.controller.services import Services
-from rigctl.controller.start import Start
+from rigctl.controller.start import Start, new_token
 from rigctl.controller.stopping import Stopping
 from rigctl.controller.telling import Errors, Telling
 from rigctl.controller.undoing import Undoing
@@ -72,29 +72,32 @@ class Resume:
 
         Raises:
             JournalError: the journal cannot be used.
-            Refused: a living controller is in the middle of a command.
+            Refused: a living controller is in the middle of a command, or has begun one meanwhile.
         """
         state = self._scribe.state()
         _check_dead(state)
         report = await self._asking.report()
+        _check_same(state, self._scribe.state())
         standing = wanted(state, report)
         self._say_what_was_cut(state)
         entry = self._scribe.resumed(standing.goal, self._lab.rigs, standing)
-        if state.under_way:
+        if state.unsettled:
             entry.begin()
         for begun in standing.undo:
             await self._undo(begun, undo_plan(begun, report), report, entry)
         report = await self._asking.report() if standing.undo else report
         todo = plan(standing.goal, report)
         await self._carry_out(standing.goal, todo, report, entry)
-        after = self._after(standing.goal)
-        entry.end(after)
+        ended = Ended(left=tuple(self._errors), undo=tuple(self._left))
+        entry.end(ended)
         report = await self._asking.report() if self._told else report
-        return Resumed(report, after.goal, tuple(self._told), self._failure())
+        goal = brought(standing, standing.goal, ended.left).goal
+        return Resumed(report, goal, tuple(self._told), self._failure())
 
     def _say_what_was_cut(self, state: State) -> None:
-        cut = state.under_way
-        if cut and cut.verb is not Verb.RESUME:
+        for cut in state.unsettled:
+            if cut.verb is Verb.RESUME:
+                continue
             of = f" of {cut.goal.exp_ref}" if cut.goal.exp_ref else ""
             self._told.append(f"`{cut.verb}`{of} was cut short")
 
@@ -132,11 +135,12 @@ class Resume:
         if not names:
             return
         before = {name: report.rigs[name].status for name in names}
-        start = Start(Telling(self._services, entry), before, (), goal.token)
+        token = new_token()  # the former one may have been given up on these very rigs
+        start = Start(Telling(self._services, entry), before, (), token)
         await start.run(ExpRef.parse(goal.exp_ref), None)
         self._account("started again", names, start.failed)
         if start.left:
-            self._left.append(Begun(goal.exp_ref, goal.token, tuple(start.left)))
+            self._left.append(Begun(goal.exp_ref, token, tuple(start.left)))
 
     def _account(self, done: str, names: Sequence[str], errors: Errors) -> None:
         good = [name for name in names if name not in errors]
@@ -146,15 +150,11 @@ class Resume:
 
     def _note_gone(self, todo: Plan, report: LabReport) -> None:
         for name in _names(todo, Action.GONE):
+            said = f"out of reach: {name}"
+            if not report.rigs[name].required and said not in self._told:
+                self._told.append(said)  # of one that is required the failure tells
             text = str(report.rigs[name].error)
             self._errors[name] = Unreachable(text, name=name, uri=report.rigs[name].uri)
-
-    def _after(self, goal: Goal) -> Standing:
-        """Return what is wanted from now on."""
-        standing = Standing(goal, tuple(self._left))
-        if goal.aim is Aim.STOPPED:
-            return stopped(standing, goal)
-        return cleaned(standing, goal, self._errors) if goal.aim is Aim.CLEAN else standing
 
     def _failure(self) -> RigsFailed | None:
         required = {n: e for n, e in self._errors.items() if self._lab.rigs[n].required}
@@ -167,11 +167,21 @@ def _check_dead(state: State) -> None:
     Raises:
         Refused: a living controller is in the middle of a command.
     """
-    if state.under_way and is_alive(state.under_way):
+    for other in filter(is_alive, state.not_ended):
         raise Refused(
-            f"`rigctl {state.under_way.verb}` is still under way in process "
-            f"{state.under_way.pid}: wait until it has ended, or end it"
+            f"`rigctl {other.verb}` is still under way in process {other.pid}: "
+            "wait until it has ended, or end it"
         )
+
+
+def _check_same(before: State, now: State) -> None:
+    """Check that nobody has begun or ended anything while the rigs were asked.
+
+    Raises:
+        Refused: another controller has.
+    """
+    if now != before:
+        raise Refused("another controller was at work meanwhile: run `rigctl resume` again")
 
 
 def _names(todo: Plan, action: Action) -> list[str]:

@@ -4,12 +4,12 @@ From: `controller.desk`.  To: `controller.journal`, one `controller.entry` for e
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from rigctl.config import Lab
 from rigctl.controller.entry import Entry
-from rigctl.controller.goals import Goal, Standing, State, UnderWay, Verb, presumed
-from rigctl.controller.journal import Command, Journal
+from rigctl.controller.goals import Goal, Noted, Standing, State, Verb, presumed
+from rigctl.controller.journal import Command, Journal, journal_path
 from rigctl.errors import JournalError
 from rigctl.streams.processes import ProcessId
 
@@ -26,6 +26,12 @@ class Scribe:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._journal: Journal | None = None
+        self._entry: Entry | None = None
+
+    @property
+    def told(self) -> Collection[str]:
+        """The rigs that were told something of the last command."""
+        return self._entry.told if self._entry else ()
 
     def close(self) -> None:
         """Close the journal."""
@@ -44,6 +50,16 @@ class Scribe:
             advice = "mend that, or name another folder as state_dir in the lab file"
             raise JournalError(f"{error}; nothing was done: {advice}") from error
 
+    def goal(self) -> Goal:
+        """Return what the journal says is wanted; nothing where there is none that can be read."""
+        if not journal_path(self._lab).exists():
+            return Goal()
+        try:
+            return presumed(self._read()).goal
+        except JournalError as error:
+            log.debug("it is not known what is wanted: %s", error)
+            return Goal()
+
     def entry(
         self, verb: Verb, goal: Callable[[Standing], Goal], rigs: Iterable[str], *, strict: bool
     ) -> Entry:
@@ -61,7 +77,8 @@ class Scribe:
         state = self.state() if strict else self._state_or_none()
         _tell_of_another(state)
         before = presumed(state)
-        return Entry(self._journal, Command(verb, goal(before), tuple(rigs), before))
+        self._entry = Entry(self._journal, Command(verb, goal(before), tuple(rigs), before))
+        return self._entry
 
     def resumed(self, goal: Goal, rigs: Iterable[str], before: Standing) -> Entry:
         """Return the entry of a `resume`, which has found out what was wanted before it."""
@@ -82,18 +99,17 @@ class Scribe:
         return self._journal.state()
 
 
-def is_alive(command: UnderWay) -> bool:
+def is_alive(command: Noted) -> bool:
     """Whether another process is in the middle of a command."""
     process = ProcessId(command.pid, command.pid_start)
     return process != ProcessId.current() and process.is_alive()
 
 
 def _tell_of_another(state: State) -> None:
-    cut = state.under_way
-    if cut and is_alive(cut):
+    for other in filter(is_alive, state.not_ended):
         log.warning(
             "another controller, process %d, is in the middle of `rigctl %s`: what it wants gives "
             "way to this",
-            cut.pid,
-            cut.verb,
+            other.pid,
+            other.verb,
         )

@@ -14,6 +14,7 @@ Undone is what this start has changed, or may have changed, and nothing else:
 """
 
 import logging
+import secrets
 from collections.abc import Collection, Mapping
 
 from rigctl.controller.clocks import clock_data
@@ -28,6 +29,11 @@ from rigctl.net import verbs
 from rigctl.net.echo import Dialect
 
 log = logging.getLogger(__name__)
+
+
+def new_token() -> str:
+    """Return by what rigs know what one start begins: once it was undone they refuse the rest."""
+    return secrets.token_hex(8)
 
 
 class Start:
@@ -55,7 +61,7 @@ class Start:
         self._changed: set[str] = set()
         self.undoing = Undoing(telling, token)
         self.failed: Errors = {}
-        """The rigs, none of them required, that were gone on without."""
+        """The rigs that were gone on without; none that is required for this start."""
 
     @property
     def outcome(self) -> str:
@@ -81,7 +87,7 @@ class Start:
         fresh = {name for name in self._names if self._status[name] != Status.RUNNING.name}
         idle = {name for name in fresh if self._status[name] != Status.INITIALIZED.name}
         await self._bring(self._arm(exp_ref, fresh), idle)
-        go = await self._set_go(go_after_s) if go_after_s is not None else None
+        go = await self._set_go(go_after_s, fresh) if go_after_s is not None else None
         await self._bring(self._go(exp_ref, fresh, go), fresh, go.lead_s if go else 0.0)
 
     async def undo(self, why: str) -> str:
@@ -113,9 +119,12 @@ class Start:
             messages[name] = verbs.start_message(exp_ref, data)
         return messages
 
-    async def _set_go(self, ahead_s: float) -> Instant | None:
+    async def _set_go(self, ahead_s: float, fresh: Collection[str]) -> Instant | None:
         rigs = [self._telling.services[name] for name in self._names]
         await probe(rigs)
+        for rig in rigs:
+            if rig.name in fresh and rig.clock_offset is None:
+                log.warning("%s tells no clock: it begins when told, at no set instant", rig.name)
         return set_instant(rigs, ahead_s)
 
     async def _bring(
@@ -138,7 +147,7 @@ class Start:
 
     async def _go_on_without(self, errors: Errors) -> None:
         for name, error in errors.items():
-            log.warning("going on without %s, which is not required: %s", name, error)
+            log.warning("going on without %s: %s", name, error)
         self.failed |= errors
         self._names = [name for name in self._names if name not in errors]
         await self._undo([name for name in errors if name in self._changed], "it failed")

@@ -21,6 +21,7 @@ from rigctl.daemon.journal import Journal
 from rigctl.daemon.returning import Returning
 from rigctl.daemon.standing import Standing
 from rigctl.daemon.states import CLEANUP, INIT, INTERRUPT, START, State, plan
+from rigctl.daemon.tokens import Tokens
 from rigctl.daemon.turns import Turns
 from rigctl.errors import JournalError, Refused
 from rigctl.messages import Event, Json, Status
@@ -58,6 +59,7 @@ class Rig:
         self._journal = journal
         self._standing = Standing()
         self._turns = Turns()
+        self._tokens = Tokens()
         self._beginning: asyncio.Task[Any] | None = None
         self._armed = False
         self._coming = ""
@@ -100,7 +102,8 @@ class Rig:
             Refused: the state does not allow it, or an interrupt came first.
             Exception: a step failed; the state tells how far it came.
         """
-        self._check_owner(command)
+        idle = self.state.status is Status.CONNECTED and not self._beginning
+        self._tokens.hear(command, self._standing.owner, idle=idle)
         at_s = instant_s(command, self._clock.now())
         place = self._turns.place()
         if command.event is INTERRUPT:
@@ -179,21 +182,14 @@ class Rig:
         finally:
             await self._actions.close()
 
-    def _check_owner(self, command: Command) -> None:
-        """A roll-back undoes what its own controller began, nothing else.
-
-        Raises:
-            Refused: another controller began it.
-        """
-        idle = self.state.status is Status.CONNECTED and not self._beginning
-        if command.abandon and not idle and command.by != self._standing.owner:
-            raise Refused("this was begun by another controller and is left alone")
-
     async def _execute(self, command: Command, at_s: float | None, place: int) -> Json:
+        self._tokens.check(command)
         steps = plan(self.state, command.event, command.exp_ref)
         target = command.exp_ref or (None if CLEANUP in steps else self.state.exp_ref)
         if INIT in steps and target:
             self._recording.check_free(target)
+        if INIT in steps:  # also while what was before is cleaned up: it may be undone from now on
+            self._standing = replace(self._standing, owner=command.by)
         result: Json = None
         for step in steps:
             self._turns.check(place, command.event.label)
@@ -224,9 +220,7 @@ class Rig:
         actions, exp_ref = self._actions, command.exp_ref or self.state.exp_ref
         result: Json = None
         if step is not CLEANUP:
-            self.clock_notes.command(
-                command.data
-            )  # first: the one with START is the session's first
+            self.clock_notes.command(command.data)  # with START it is the session's first
         if step is INIT:
             result = await self._carry(step.label, actions.init(command, exp_ref))
         elif step is START:

@@ -224,3 +224,27 @@ def test_certificates_are_told_and_looked_at(file: Path) -> None:
             2,
             f"{own.key}: holds no certificate in PEM form",
         )
+
+
+def test_when_and_in_what_order_a_lab_starts_and_stops_is_told(file: Path) -> None:
+    found = check_json(file, LAB)
+    keys = ("state_dir", "stop_last", "clock_limit_s", "go_after_s")
+    assert [found[key] for key in keys] == [None, [], 0.05, 0.5]
+    said = check(file, LAB).stdout
+    assert "keeps its journal in the folder of state of its user\n" in said
+    assert "starts and stops 0.5 s ahead\n" in said
+    assert "warns of clocks that are more than 50 ms off\n" in said
+    more = "state_dir: state\nstop_last: [video]\nclock_limit: 20ms\ngo_after: 2s\n"
+    found = check_json(file, LAB + more)
+    assert [found[key] for key in keys] == [str(file.parent / "state"), ["video"], 0.02, 2.0]
+    said = check(file, LAB + more).stdout
+    assert f"keeps its journal in {file.parent / 'state'}\n" in said
+    assert "starts and stops 2 s ahead, stops video after all others\n" in said
+    assert "warns of clocks that are more than 20 ms off\n" in said
+
+
+def test_where_a_rig_keeps_its_journal_is_told_if_it_says_so(file: Path) -> None:
+    assert check_json(file, RIG)["state_dir"] is None
+    assert check_json(file, RIG + "state_dir: state\n")["state_dir"] == str(file.parent / "state")
+    said = check(file, RIG + "state_dir: state\n").stdout
+    assert f"keeps its journal in {file.parent / 'state'}\n" in said

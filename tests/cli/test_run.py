@@ -3,6 +3,8 @@
 import asyncio
 import signal
 
+import pytest
+
 from rigctl.cli.interrupts import Interrupt
 from rigctl.cli.run import _session
 from rigctl.controller import Desk
@@ -54,10 +56,10 @@ async def test_what_does_not_run_after_start_is_ended_at_once_and_told(tmp_path)
     assert served["a"].events[-3:] == ENDED
 
 
-async def interrupted(tmp_path, asked, script, number):
+async def interrupted(tmp_path, asked, script, number, duration_s=None):
     """Run until a rig is asked something, then interrupt."""
     interrupt = Interrupt()
-    running = asyncio.create_task(run(tmp_path, {"a": script}, interrupt, None))
+    running = asyncio.create_task(run(tmp_path, {"a": script}, interrupt, duration_s))
     await asked.happened.wait()
     interrupt.number = number
     interrupt.came.set()
@@ -85,4 +87,35 @@ async def test_an_interrupt_while_it_records_stops_and_seals(tmp_path):
     asked = Asked(*[RUNNING[Event.EXPINFO]] * 3)
     outcome, served = await interrupted(tmp_path, asked, {Event.EXPINFO: asked}, signal.SIGINT)
     assert (outcome.error, outcome.code) == (None, 0)
+    assert served["a"].events[-3:] == ENDED
+
+
+async def test_a_rig_that_stops_half_way_is_told_and_fails_what_goes_on_without_it(
+    tmp_path, capsys
+):
+    leaving = Asked(*[RUNNING[Event.EXPINFO]] * 2, saying("CONNECTED"))
+    outcome, served = await run(
+        tmp_path, {"a": RUNNING, "b": {Event.EXPINFO: leaving}}, duration_s=0.6
+    )
+    text = f"b: it was started, but is not RUNNING with {REF}: it is CONNECTED"
+    assert str(outcome.error) == text
+    assert capsys.readouterr().err.count(text) == 1
+    assert served["a"].events[-3:] == ENDED
+
+
+async def test_a_run_without_any_rig_that_runs_ends_early(tmp_path, capsys):
+    leaving = Asked(*[RUNNING[Event.EXPINFO]] * 2, saying("STOPPED", str(REF)))
+    outcome, served = await run(tmp_path, {"a": {Event.EXPINFO: leaving}}, duration_s=3600)
+    assert "it is STOPPED" in str(outcome.error)
+    assert "no rig records any more: ending early\n" in capsys.readouterr().err
+    assert served["a"].events[-3:] == ENDED
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_an_interrupt_before_its_time_is_over_tells_so_by_the_exit_code(
+    tmp_path, number, code
+):
+    asked = Asked(*[RUNNING[Event.EXPINFO]] * 3)
+    outcome, served = await interrupted(tmp_path, asked, {Event.EXPINFO: asked}, number, 3600)
+    assert (outcome.error, outcome.code) == (None, code)
     assert served["a"].events[-3:] == ENDED

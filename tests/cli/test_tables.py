@@ -1,6 +1,9 @@
 """What is said below the table."""
 
-from rigctl.cli.tables import notes
+import pytest
+from rich.console import Console
+
+from rigctl.cli.tables import notes, rigs_table
 from rigctl.reports import ClockReport
 
 from .reporting import degraded, lab, rig, stream
@@ -46,3 +49,20 @@ def test_a_clock_that_is_hardly_known_is_warned_of():
 def test_a_clock_within_the_limit_needs_no_word():
     assert notes(lab(eeg=rig(clock=clock(0.01, 0.001, over_limit=False)))) == []
     assert notes(lab(eeg=rig(clock=ClockReport(9.0, 0.001)))) == []
+
+
+def test_a_rig_that_does_not_tell_its_status_is_shown_so():
+    silent = lab(old=rig(None, dialect="iblutil"))
+    assert notes(silent) == ["[yellow]old: it does not tell whether it runs[/]"]
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(rigs_table(silent))
+    assert "not told" in shown.get()
+
+
+@pytest.mark.parametrize(
+    ("status", "does"),
+    [("INITIALIZED", "will record to"), ("RUNNING", "records to"), ("STOPPED", "recorded to")],
+)
+def test_where_a_rig_records_is_told_in_the_right_tense(status, does):
+    assert notes(lab(eeg=rig(status, path="/data/1"))) == [f"eeg {does} /data/1"]

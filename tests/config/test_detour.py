@@ -39,7 +39,7 @@ def led_elsewhere(tmp_path, text):
     new_key(path.parent / "secret/key")
     for name in ("lab.pem", "lab.key", "ca.pem"):
         (path.parent / "tls").mkdir(exist_ok=True)
-        (path.parent / "tls" / name).touch()
+        (path.parent / "tls" / name).touch(mode=0o600)
     lab = load_lab(path)
     addresses = {
         name: replace(rig.address, host="127.0.0.1", port=4000 + index)

@@ -69,6 +69,8 @@ def test_the_order_of_the_rigs_is_that_of_the_file(tmp_path: Path) -> None:
     ("text", "line", "key", "problem"),
     [
         ("rigs: {}\n", 1, "rigs", "name one rig at least"),
+        ("rigs: {a: b}\ngo_after: 61s\n", 2, "go_after", "60s at the most"),
+        ("rigs: {a: b}\ngo_after: 2 min\n", 2, "go_after", "60s at the most"),
         ("rigs:\n  eeg: {uri: a, dialct: x}\n", 2, "rigs.eeg.dialct", "'dialect'?"),
         ("rigs:\n  eeg: {uri: a, dialect: x}\n", 2, "rigs.eeg.dialect", "auto, iblutil, rigctl"),
         ("rigs:\n  eeg: {required: true}\n", 2, "rigs.eeg.uri", "missing"),

@@ -142,7 +142,7 @@ def test_a_missing_name_is_told(refusals: Refusals) -> None:
 def pem(tmp_path: Path) -> Path:
     """A file that is there; what is in it is looked at when it is used."""
     for name in ("rig.pem", "rig.key", "ca.pem"):
-        (tmp_path / name).touch()
+        (tmp_path / name).touch(mode=0o600)
     return tmp_path
 
 
@@ -160,6 +160,13 @@ def test_who_listens_on_tls_has_a_certificate(refusals: Refusals, pem: Path) -> 
     refusals.check(text, 2, "listen", "tls:// needs a certificate", "tls.cert and tls.key")
     refusals.check(f"{text}tls: {{ca: ca.pem}}\n", 2, "listen", "tls:// needs a certificate")
     refusals.check(f"{text}tls: {{cert: rig.pem}}\n", 3, "tls", "cert and key belong together")
+
+
+def test_a_private_key_that_others_can_read_is_refused(refusals: Refusals, pem: Path) -> None:
+    (pem / "rig.pem").chmod(0o644)
+    for mode in (0o644, 0o640, 0o602):
+        (pem / "rig.key").chmod(mode)
+        refusals.check(TLS, 3, "tls.key", f"others can read the key {pem}/rig.key: chmod 600 it")
     text = "name: a\nlisten: tls://127.0.0.1\ntls:\n  cert: rig.pem\n  key: none\n"
     refusals.check(text, 5, "tls.key", f"there is no file {pem / 'none'}")
     refusals.check("name: a\nlisten: tls://127.0.0.1\ntls: {crt: a}\n", 3, "tls.crt", "unknown key")

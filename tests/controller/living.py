@@ -4,8 +4,10 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from rigctl.daemon.command import Command
 from rigctl.daemon.states import CLEANUP, END, INIT, INTERRUPT, START, State, after, plan
-from rigctl.errors import Refused, RigctlError
+from rigctl.daemon.tokens import Tokens
+from rigctl.errors import RigctlError
 from rigctl.messages import Event, ExpRef, Message
 
 from .rigs import ScriptedRig, rigs, saying
@@ -18,6 +20,7 @@ class Life:
         self.state = State()
         self.owner = ""
         self.broken: dict[Event, Exception] = {}
+        self.tokens = Tokens()
 
     @property
     def status(self) -> str:
@@ -34,9 +37,10 @@ class Life:
         data = message.args[-1] if isinstance(message.args[-1], dict) else {}
         named = message.args[0] if message.event is START else data.get("exp_ref")
         ref = ExpRef.parse(named) if named else None
+        command = Command(message.event, ref, data)
         try:
-            if data.get("abandon") and self.status != "CONNECTED" and data["by"] != self.owner:
-                return Refused("this was begun by another controller and is left alone")
+            self.tokens.hear(command, self.owner, idle=self.status == "CONNECTED")
+            self.tokens.check(command)
             for step in plan(self.state, message.event, ref):
                 if step in self.broken:
                     return self.broken[step]

@@ -108,7 +108,9 @@ async def test_a_rig_is_told_what_is_known_of_its_clock_and_probed_before_it_goe
     assert probes >= 3
 
 
-async def test_the_predecessors_rigs_get_a_plain_init_and_no_instant(tmp_path):
+async def test_the_predecessors_rigs_get_a_plain_init_and_no_instant_and_that_is_told(
+    tmp_path, caplog
+):
     async with rigs({"new": READY, "old": READY}) as served:
         whole = lab(tmp_path, served)
         old = replace(whole.rigs["old"], dialect="iblutil")
@@ -118,6 +120,9 @@ async def test_the_predecessors_rigs_get_a_plain_init_and_no_instant(tmp_path):
     assert data_of(served["old"], Event.EXPSTART).keys() == {"by"}
     assert Event.EXPSTATUS not in [m.event for m in served["old"].heard]
     assert "at" in data_of(served["new"], Event.EXPSTART)
+    assert [r.getMessage() for r in caplog.records if "clock" in r.getMessage()] == [
+        "old tells no clock: it begins when told, at no set instant"
+    ]
 
 
 async def test_a_rig_may_take_its_time_to_reply_until_after_the_instant(tmp_path):

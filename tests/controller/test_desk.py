@@ -1,5 +1,7 @@
 """An experiment on all rigs or on none."""
 
+from dataclasses import replace
+
 import pytest
 
 from rigctl.controller import Desk
@@ -116,3 +118,12 @@ async def test_a_rig_that_knows_only_the_handshake_of_the_predecessor_is_reporte
         report = await desk.report()
     old = report.rigs["old"]
     assert (old.status, old.exp_ref, old.streams) == ("RUNNING", str(REF), {})
+
+
+@pytest.mark.parametrize(("said", "status"), [([0, {}], None), ([20, {}], "RUNNING")])
+async def test_what_only_repeats_our_own_status_is_not_the_rigs(tmp_path, said, status):
+    async with rigs({"old": {Event.EXPINFO: said}}) as served:
+        place = lab_of(tmp_path, served)
+        old = replace(place.rigs["old"], dialect="iblutil")
+        async with Desk(replace(place, rigs={"old": old})) as desk:
+            assert (await desk.report()).rigs["old"].status == status

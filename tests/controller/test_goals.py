@@ -1,14 +1,16 @@
 """What each command makes of what is wanted."""
 
+import msgspec
 import pytest
 
 from rigctl.controller.goals import (
     Aim,
     Begun,
+    Ended,
     Goal,
+    Noted,
     Standing,
     State,
-    UnderWay,
     Verb,
     cleaned,
     given_up,
@@ -27,8 +29,16 @@ READY = Goal(Aim.INITIALIZED, "ref", "new")
 LEFT = Begun("ref", "old", ("a", "b"))
 
 
+def noted(verb, goal, *left, ended=True, done=True):
+    return Noted(verb, goal, ("a",), 1, 1, ended=Ended(done, left) if ended else None)
+
+
 def cut(verb, goal):
-    return UnderWay(verb, goal, ("a",), False, 1, 1)
+    return noted(verb, goal, ended=False)
+
+
+def failed(verb, goal, *left):
+    return noted(verb, goal, *left, done=False)
 
 
 @pytest.mark.parametrize(
@@ -46,15 +56,52 @@ def cut(verb, goal):
             Standing(Goal(Aim.STOPPED, "ref")),
         ),
         (Standing(RUNNING), Verb.CLEANUP, Goal(Aim.CLEAN, "ref"), Standing(Goal(Aim.CLEAN, "ref"))),
-        (Standing(Goal(), (LEFT,)), Verb.RESUME, RUNNING, Standing(RUNNING, (LEFT,))),
+        (Standing(Goal(), (LEFT,)), Verb.RESUME, RUNNING, Standing(RUNNING)),
     ],
 )
 def test_what_is_wanted_after_a_command_that_was_cut_short(before, verb, goal, after):
-    assert presumed(State(before, cut(verb, goal))) == after
+    assert presumed(State(before, (cut(verb, goal),))) == after
 
 
 def test_without_a_command_under_way_what_is_wanted_stands():
     assert presumed(State(Standing(RUNNING))) == Standing(RUNNING)
+
+
+def test_a_command_that_ends_late_takes_nothing_from_those_that_began_after_it():
+    stop = noted(Verb.STOP, Goal(Aim.STOPPED, "ref"))
+    assert presumed(State(NOTHING, (noted(Verb.START, RUNNING), stop))) == Standing(stop.goal)
+
+
+@pytest.mark.parametrize("verb", [Verb.START, Verb.INIT])
+def test_a_command_that_fails_in_the_middle_of_another_takes_nothing_from_that(verb):
+    other = failed(verb, OTHER)
+    assert presumed(State(NOTHING, (noted(Verb.START, RUNNING), other))) == Standing(RUNNING)
+    first = presumed(State(NOTHING, (cut(Verb.START, RUNNING), other)))
+    assert first == Standing(Goal(), (Begun("ref", "old", ("a",)),))
+
+
+def test_what_a_failed_start_has_left_is_to_be_undone_beside_what_runs():
+    commands = (noted(Verb.START, RUNNING), failed(Verb.START, OTHER, "b"))
+    wanted = Standing(RUNNING, (Begun("other", "new", ("b",)),))
+    assert presumed(State(NOTHING, commands)) == wanted
+
+
+def test_a_resume_counts_for_all_that_began_before_it():
+    dead = cut(Verb.START, OTHER)
+    resume = Noted(Verb.RESUME, RUNNING, ("a",), 1, 1, undo=(LEFT,))
+    state = State(Standing(READY), (dead, resume))
+    assert presumed(state) == Standing(RUNNING, (LEFT,))
+    assert (state.unsettled, state.not_ended) == ((resume,), (dead, resume))
+    ended = msgspec.structs.replace(resume, ended=Ended())
+    state = State(Standing(READY), (dead, ended))
+    assert presumed(state) == Standing(RUNNING)
+    assert (state.unsettled, state.not_ended) == ((), (dead,))
+
+
+def test_every_command_that_has_not_ended_is_unsettled_until_a_start_succeeds():
+    dead, other = cut(Verb.START, OTHER), failed(Verb.START, AGAIN)
+    assert State(NOTHING, (dead, other)).unsettled == (dead,)
+    assert State(NOTHING, (dead, other, noted(Verb.START, RUNNING))).unsettled == ()
 
 
 def test_a_start_that_was_undone_leaves_what_was_wanted_before():

@@ -7,11 +7,12 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from rigctl.controller import Desk
 from rigctl.controller import journal as journals
-from rigctl.controller.goals import Aim, Goal, Standing, State, Verb
+from rigctl.controller.goals import Aim, Ended, Goal, Standing, State, Verb, presumed
 from rigctl.controller.journal import Command, Journal, journal_path
 from rigctl.database import Database
 from rigctl.errors import JournalError, RigsFailed
@@ -24,6 +25,7 @@ from .rigs import lab_of, refusing, rigs, saying
 
 REF = ExpRef.parse("2024-01-01_1_subject")
 START = Command(Verb.START, Goal(Aim.RUNNING, str(REF), "token"), ("a",), Standing())
+AGAIN = Command(Verb.START, Goal(Aim.RUNNING, "another", "other"), ("a",), Standing())
 ASKED = {"a": verbs.init_message({"exp_ref": str(REF)})}
 
 
@@ -61,22 +63,29 @@ def test_a_new_journal_wants_nothing(journal):
 
 def test_a_command_is_under_way_until_it_has_ended(journal):
     number, telling = journal.begin_telling(START, ASKED)
-    cut = journal.state().under_way
+    (cut,) = journal.state().not_ended
     assert (cut.verb, cut.goal, cut.rigs, cut.undoing) == (START.verb, START.goal, ("a",), False)
     assert ProcessId(cut.pid, cut.pid_start) == ProcessId.current()
     journal.outcome(telling, {"a": [None]}, {})
     journal.undo(number)
-    assert journal.state().under_way.undoing
-    journal.end(number, Standing(START.goal))
-    assert journal.state() == State(Standing(START.goal))
+    assert journal.state().not_ended[0].undoing
+    journal.end(number, Ended())
+    assert journal.state().not_ended == ()
+    assert presumed(journal.state()) == Standing(START.goal)
 
 
 def test_the_later_command_says_what_is_wanted(journal):
     first = journal.begin(START)
     second = journal.begin(replace_goal(Goal(Aim.STOPPED, str(REF))))
-    journal.end(second, Standing(Goal(Aim.STOPPED, str(REF))))
-    journal.end(first, Standing(START.goal))
-    assert journal.state().standing.goal.aim is Aim.STOPPED
+    journal.end(second, Ended())
+    journal.end(first, Ended())
+    assert presumed(journal.state()).goal.aim is Aim.STOPPED
+
+
+def test_what_was_wanted_before_the_oldest_command_is_kept(journal):
+    before = Standing(START.goal)
+    journal.end(journal.begin(msgspec.structs.replace(AGAIN, before=before)), Ended(done=False))
+    assert presumed(journal.state()) == before
 
 
 def replace_goal(goal):

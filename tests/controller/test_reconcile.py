@@ -2,7 +2,7 @@
 
 import pytest
 
-from rigctl.controller.goals import Aim, Begun, Goal, Standing, State, UnderWay, Verb
+from rigctl.controller.goals import Aim, Begun, Ended, Goal, Noted, Standing, State, Verb
 from rigctl.controller.reconcile import Action, plan, undo_plan, wanted
 from rigctl.reports import Condition, LabReport, RigReport
 
@@ -83,7 +83,11 @@ def test_what_is_undone(rig, action):
 
 
 def state(verb, aim, *, undoing=False):
-    return State(Standing(), UnderWay(verb, Goal(aim, REF, "t"), ("a", "b"), undoing, 1, 1))
+    return State(commands=(noted(verb, Goal(aim, REF, "t"), undoing=undoing),))
+
+
+def noted(verb, goal, **more):
+    return Noted(verb, goal, ("a", "b"), 1, 1, **more)
 
 
 STANDS = Standing(Goal(Aim.RUNNING, REF, "t"))
@@ -111,9 +115,21 @@ def test_a_start_that_was_cut_short_stands_if_it_reached_every_required_rig(rigs
 
 
 def test_a_start_that_stands_leaves_nothing_to_be_undone_of_earlier_ones():
-    cut = state(Verb.START, Aim.RUNNING).under_way
+    cut = state(Verb.START, Aim.RUNNING).commands
     earlier = Standing(Goal(), (Begun(OTHER, "earlier", ("a",)),))
     assert wanted(State(earlier, cut), LabReport(None, {"a": RUNS, "b": OLD})) == STANDS
+
+
+@pytest.mark.parametrize("verb", [Verb.START, Verb.INIT])
+def test_a_start_that_reached_all_rigs_stands_although_others_were_tried_after_it(verb):
+    begun = state(Verb.START, Aim.RUNNING).commands
+    mistyped = Goal(Aim.RUNNING, OTHER, "other")
+    refused = noted(verb, mistyped, ended=Ended(done=False))
+    report = LabReport(None, {"a": RUNS, "b": RUNS})
+    assert wanted(State(commands=(*begun, refused)), report) == STANDS
+    also_dead = noted(Verb.START, mistyped)
+    still = Standing(STANDS.goal, (Begun(OTHER, "other", ("a", "b")),))
+    assert wanted(State(commands=(*begun, also_dead)), report) == still
 
 
 def test_a_start_that_was_about_to_be_undone_is_undone_although_all_run():

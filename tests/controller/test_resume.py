@@ -169,7 +169,7 @@ async def test_a_rig_that_lost_what_it_ran_is_started_again_without_an_instant(t
         assert commands(served["a"], heard) == []
         again = served["b"].heard[-2].args[1]
         assert "at" not in again
-        assert again["by"] == lives["a"].owner
+        assert again["by"] == lives["b"].owner != lives["a"].owner
 
 
 async def test_a_rig_that_cannot_be_started_again_is_named_and_the_others_stay(tmp_path):

@@ -57,6 +57,21 @@ def test_a_controller_that_is_refused_harms_no_other_controllers_session(tmp_pat
     assert verify(session(tmp_path)).ok
 
 
+def test_a_rig_that_does_not_run_what_is_to_run_is_told_of(tmp_path):
+    with served_rigs(tmp_path, eeg=RIG, probe=RIG) as (lab, _):
+        assert rigctl("start", REF, lab=lab).returncode == 0
+        assert rigctl("status", lab=lab).returncode == 0
+        assert rigctl("stop", lab=one_rig_lab(lab, "eeg")).returncode == 0
+        for more in ([], ["--json"]):
+            lacking = rigctl("status", *more, lab=lab)
+            assert lacking.returncode == 1
+            said = f"eeg: it was started, but is not RUNNING with {REF}: it is STOPPED with {REF}"
+            assert lacking.stderr == f"rigctl: {said}\nbring them there: rigctl resume\n"
+            assert "probe" in lacking.stdout
+        assert rigctl("stop", lab=lab).returncode == 0
+        assert rigctl("status", lab=lab).returncode == 0
+
+
 def test_what_another_command_initialised_is_rolled_back_once_this_one_has_started_it(tmp_path):
     (tmp_path / "door.py").write_text(
         "from rigctl.daemon import Service\n"
