@@ -4,11 +4,9 @@ From: `daemon.talk`, which hands it commands.  To: `daemon.actions`, which carri
 and `daemon.journal`, which knows of each before it begins and when it has ended.
 """
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 
@@ -22,6 +20,7 @@ from rigctl.daemon.returning import Returning
 from rigctl.daemon.standing import Standing
 from rigctl.daemon.states import CLEANUP, INIT, INTERRUPT, START, State, plan
 from rigctl.daemon.turns import Turns
+from rigctl.daemon.undertaking import Undertaking
 from rigctl.errors import JournalError, Refused
 from rigctl.messages import Event, Json, Status
 from rigctl.net.clock import RigClock
@@ -58,7 +57,7 @@ class Rig:
         self._journal = journal
         self._standing = Standing()
         self._turns = Turns()
-        self._beginning: asyncio.Task[Any] | None = None
+        self._doing = Undertaking()
         self._armed = False
         self._coming = ""
         self._notes: list[Condition] = []
@@ -85,7 +84,7 @@ class Rig:
         self._coming = returning.text
         async with self._turns.turn(self._turns.place(), "coming back"):
             await free()
-            self._standing = await returning.run(self._carry)
+            self._standing = await returning.run(self._doing.carry)
             self._coming = ""
             self._actions.tell()
             if self._standing != found:
@@ -111,9 +110,7 @@ class Rig:
     def interrupt(self) -> int:
         """End what is begun at present; a hook that hangs is ended too."""
         place = self._turns.interrupt()
-        if self._beginning:
-            self._beginning.cancel()
-        else:
+        if not self._doing.end():
             self._actions.hooks.interrupt()
         return place
 
@@ -185,7 +182,7 @@ class Rig:
         Raises:
             Refused: another controller began it.
         """
-        idle = self.state.status is Status.CONNECTED and not self._beginning
+        idle = self.state.status is Status.CONNECTED and not self._doing.is_under_way
         if command.abandon and not idle and command.by != self._standing.owner:
             raise Refused("this was begun by another controller and is left alone")
 
@@ -201,7 +198,7 @@ class Rig:
         if command.arm and self.state.status is Status.INITIALIZED:
             if not steps:
                 self._armed = False
-                await self._carry("arming", self._actions.arm(command, target))
+                await self._doing.carry("arming", self._actions.arm(command, target))
             self._armed = True
         if result is not None:
             return result
@@ -224,39 +221,19 @@ class Rig:
         actions, exp_ref = self._actions, command.exp_ref or self.state.exp_ref
         result: Json = None
         if step is not CLEANUP:
-            self.clock_notes.command(
-                command.data
-            )  # first: the one with START is the session's first
+            # First: the one with START is the session's first.
+            self.clock_notes.command(command.data)
         if step is INIT:
-            result = await self._carry(step.label, actions.init(command, exp_ref))
+            result = await self._doing.carry(step.label, actions.init(command, exp_ref))
         elif step is START:
             assert exp_ref  # seen to by `states.plan`
-            result = await self._carry(step.label, actions.start(command, exp_ref, at_s))
+            result = await self._doing.carry(step.label, actions.start(command, exp_ref, at_s))
             self._notes.clear()
         elif step is CLEANUP:
             return await actions.cleanup(command)
         if step in (INIT, START):
             return result
         return await actions.stop(command, at_s, immediately=step is INTERRUPT)
-
-    async def _carry(self, name: str, doing: Coroutine[Any, Any, Any]) -> Any:
-        """Carry something out in a task of its own, which an interrupt can end.
-
-        Raises:
-            Refused: an interrupt came.
-        """
-        self._beginning = asyncio.create_task(doing, name=name)
-        try:
-            await asyncio.wait([self._beginning])
-            if self._beginning.cancelled():
-                raise Refused(f"{name} was interrupted")
-            return self._beginning.result()
-        except asyncio.CancelledError:
-            self._beginning.cancel()
-            await asyncio.gather(self._beginning, return_exceptions=True)
-            raise
-        finally:
-            self._beginning = None
 
     def _write_beginning(self, step: Event, command: Command) -> None:
         """Have the journal know of a step before it begins.

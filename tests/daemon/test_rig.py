@@ -325,7 +325,7 @@ async def test_an_interrupt_while_it_comes_back_stops_the_session(made: Made) ->
     await made.rig(amp=SIMULATED)
     path = made.make_session()
     coming = asyncio.create_task(made.back(path=path))
-    while made.made._beginning is None:
+    while not made.made._doing.is_under_way:
         await asyncio.sleep(0.01)
     assert "coming back" in reasons(made.made, "DEGRADED")[0]
     await made.made.command(Command(INTERRUPT))
