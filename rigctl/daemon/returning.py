@@ -22,7 +22,7 @@ from rigctl.messages import Status
 from rigctl.recording.layout import INDEX
 from rigctl.recording.manifest import seal
 from rigctl.recording.recover import recover
-from rigctl.recording.session import Session, set_aside
+from rigctl.recording.session import Session, is_sealed, set_aside
 from rigctl.reports import Condition
 
 log = logging.getLogger(__name__)
@@ -76,8 +76,9 @@ class Returning:
             Return.STOPPED: self._stopped,
             Return.SEALED: self._sealed,
         }
+        act = self._already_sealed if self._is_sealed() else acts[self._way]
         try:
-            return await acts[self._way](carry)
+            return await act(carry)
         except Exception as error:  # disks, drivers and the lab's own hooks may raise anything
             log.error("the rig could not come back: %s", error, exc_info=error)
             self._tell(f"could not be taken up again: {type(error).__name__}: {error}")
@@ -140,6 +141,19 @@ class Returning:
             await asyncio.to_thread(seal, session)
         self._tell(f"sealed; {kept}")
         return Standing()
+
+    async def _already_sealed(self, carry: Carry) -> Standing:
+        self._tell(f"its session {self._found.path} is sealed already and is left as it is")
+        return Standing()
+
+    def _is_sealed(self) -> bool:
+        """Whether somebody has sealed the session that would go on, or be stopped.
+
+        The journal does not know of it where a daemon with another folder of state did that, or one
+        whose journal could not be written any more.
+        """
+        path = self._found.path
+        return path is not None and is_sealed(path)
 
     async def _recover(self, path: Path) -> str:
         return account(await asyncio.to_thread(recover, path))

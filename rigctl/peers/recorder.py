@@ -29,6 +29,7 @@ from rigctl.peers.track import Track
 from rigctl.peers.worker import Channel
 from rigctl.recording.events import EventLog
 from rigctl.recording.layout import EVENTS
+from rigctl.recording.session import open_unsealed
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +111,7 @@ class Recorder:
         session = Path(order.session)
         self._session = order.session
         try:
+            open_unsealed(session)
             formers = _formers(order) if order.resume else {}
             self._events = EventLog(session / EVENTS, "recorder")
         except RigctlError as error:

@@ -175,7 +175,7 @@ class Session:
     @property
     def is_sealed(self) -> bool:
         """Whether it has its manifest; nothing may be changed then."""
-        return (self.path / layout.MANIFEST).exists()
+        return is_sealed(self.path)
 
     def update(self, **changes: Any) -> SessionRecord:
         """Replace fields of `session.json`, on disk when this returns.
@@ -209,6 +209,23 @@ class Session:
             logger.warning("%s cannot say why it is set aside: %s", self.path, error)
         self.path = set_aside(self.path, reason)
         return self.path
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a session's folder has its manifest."""
+    return (path / layout.MANIFEST).exists()
+
+
+def open_unsealed(path: Path) -> Session:
+    """Open a session that is to be written to.
+
+    Raises:
+        RecordingError: it is sealed, or as `Session.open`.
+    """
+    session = Session.open(path)
+    if session.is_sealed:
+        raise RecordingError(f"{path} is sealed: nothing is added to it")
+    return session
 
 
 def set_aside(path: Path, reason: str) -> Path:

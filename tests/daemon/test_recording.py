@@ -16,6 +16,7 @@ from rigctl.daemon.recording import Recording
 from rigctl.daemon.sources import Sources
 from rigctl.daemon.streams import StreamState
 from rigctl.errors import RecordingError, SessionNotFound, StreamError
+from rigctl.recording.manifest import seal
 from rigctl.recording.reader import StreamReader, open_stream
 from rigctl.recording.recover import recover
 from rigctl.recording.session import ClockOffset, Session, SessionRecord
@@ -247,6 +248,18 @@ async def test_what_is_no_session_is_not_resumed(rig_file: Path, tmp_path: Path)
         with pytest.raises(SessionNotFound):
             await desk.recording.resume(tmp_path / "nowhere", None)
         assert desk.recording.session is None
+
+
+async def test_a_sealed_session_is_neither_resumed_nor_adopted(rig_file: Path, place: Path) -> None:
+    await stopped(rig_file)
+    seal(Session.open(place))
+    async with desk_of(rig_file) as desk:
+        with pytest.raises(RecordingError, match="is sealed: nothing is added"):
+            await desk.recording.resume(place, None)
+        with pytest.raises(RecordingError, match="is sealed: nothing is added"):
+            desk.recording.adopt(place)
+        assert desk.recording.session is None
+    assert verify(place, full=True).problems == []
 
 
 async def test_a_recorder_that_cannot_begin_shows(rig_file: Path, place: Path) -> None:

@@ -23,7 +23,9 @@ from rigctl.database import Database
 from rigctl.errors import JournalError, Refused, SessionExists, StreamError
 from rigctl.messages import ExpRef, Json, Status
 from rigctl.net.clock import RigClock
+from rigctl.recording.manifest import seal
 from rigctl.recording.session import ClockPair, Session, SessionHeader
+from rigctl.recording.verify import verify
 
 REF = ExpRef.parse("2024-01-01_1_subject")
 SIMULATED = {"device": "simulated", "channels": 2, "rate": 1000}
@@ -367,3 +369,18 @@ async def test_a_clean_up_that_was_cut_short_after_the_seal_leaves_it_as_it_is(
     rig = await made.back(state=State(Status.STOPPED, REF), path=made.session, doing=CLEANUP)
     assert rig.state == State()
     assert (made.session / "manifest.json").read_bytes() == manifest
+
+
+@pytest.mark.parametrize("doing", [None, START, END])
+async def test_a_session_that_somebody_else_has_sealed_is_left_as_it_is(
+    made: Made, doing: Any
+) -> None:
+    await made.rig(amp=SIMULATED)
+    path = made.make_session()
+    seal(Session.open(path))
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    rig = await made.back(path=path, doing=doing)
+    assert rig.state == State()
+    assert "is sealed already" in reasons(rig)[0]
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
+    assert verify(path, full=True).problems == []
