@@ -81,14 +81,18 @@ class Rig:
             JournalError: somebody does; nothing was touched.
         """
         returning = Returning(found, self._actions, self.note)
-        self._coming = returning.text
+        came = Standing()
         async with self._turns.turn(self._turns.place(), "coming back"):
-            await free()
-            self._standing = await returning.run(self._doing.carry)
-            self._coming = ""
-            self._actions.tell()
-            if self._standing != found:
-                self._write(self._standing)
+            # From now on whoever asks, or commands, is told of what there is to come back to.
+            self._standing, self._coming = found, returning.text
+            try:
+                await free()
+                came = await returning.run(self._doing.carry)
+            finally:
+                self._standing, self._coming = came, ""
+                self._actions.tell()
+            if came != found:
+                self._write(came)
 
     async def command(self, command: Command) -> Json:
         """Carry out a command after those before it and return its reply's data.
@@ -105,6 +109,7 @@ class Rig:
         if command.event is INTERRUPT:
             place = self.interrupt()
         async with self._turns.turn(place, command.event.label, command.within_s):
+            self._check_owner(command)  # what was idle as it arrived may be another's by now
             return await self._execute(command, at_s, place)
 
     def interrupt(self) -> int:
@@ -117,9 +122,11 @@ class Rig:
     def report(self) -> RigReport:
         """Return what the rig says of itself."""
         session, state = self._recording.session, self.state
+        path = session.path if session else self._standing.path
         streams = {name: stream.report() for name, stream in self._actions.streams.items()}
         life = RecorderLife(self.config.flush_s, self._recording.recorder.silent_s)
-        found = conditions(state.status, streams, life)
+        # What comes back is not recorded yet, and that is said already.
+        found = conditions(Status.CONNECTED if self._coming else state.status, streams, life)
         # What is shown of a session goes on its record, however briefly it was the case.
         self._recording.see(found)
         coming = [Condition("DEGRADED", "", self._coming)] if self._coming else []
@@ -127,7 +134,7 @@ class Rig:
             name=self.config.name,
             status=state.status.name,
             exp_ref=str(state.exp_ref) if state.exp_ref else None,
-            path=str(session.path) if session else None,
+            path=str(path) if path else None,
             main_sync=self.config.main_sync,
             armed=self._armed,
             conditions=(*found, *coming, *self._notes),
@@ -182,7 +189,8 @@ class Rig:
         Raises:
             Refused: another controller began it.
         """
-        idle = self.state.status is Status.CONNECTED and not self._doing.is_under_way
+        begun = self._coming or self._doing.is_under_way
+        idle = self.state.status is Status.CONNECTED and not begun
         if command.abandon and not idle and command.by != self._standing.owner:
             raise Refused("this was begun by another controller and is left alone")
 

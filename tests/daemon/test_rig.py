@@ -336,6 +336,71 @@ async def test_an_interrupt_while_it_comes_back_stops_the_session(made: Made) ->
     assert reasons(rig, "DEGRADED") == []
 
 
+async def test_while_others_still_write_the_rig_says_what_it_comes_back_to(made: Made) -> None:
+    rig = await made.rig(amp=SIMULATED)
+    found = Standing(State(Status.RUNNING, REF), path=made.make_session(), owner="desk")
+    free = asyncio.Event()
+
+    async def freed() -> None:
+        await free.wait()
+
+    coming = asyncio.create_task(rig.come_back(found, freed))
+    await asyncio.sleep(0)
+    report = rig.report()
+    assert (report.status, report.exp_ref, report.path) == ("RUNNING", str(REF), str(made.session))
+    assert ["coming back" in one.reason for one in report.conditions] == [True]
+    another = {"abandon": "another desk failed", "by": "another"}
+    for event in (INTERRUPT, END, CLEANUP):
+        with pytest.raises(Refused, match="begun by another controller"):
+            await rig.command(Command(event, data=another))
+    free.set()
+    await coming
+    assert rig.state == State(Status.RUNNING, REF)
+    assert "coming back" not in str(reasons(rig, "DEGRADED"))
+
+
+async def test_what_cannot_be_taken_up_is_left_to_the_next_daemon(made: Made) -> None:
+    rig = await made.rig()
+    found = Standing(State(Status.RUNNING, REF), path=made.make_session())
+    assert made.place
+    made.place.journal.stand(found)
+
+    async def held() -> None:
+        raise JournalError("workers have not ended")
+
+    with pytest.raises(JournalError, match="have not ended"):
+        await rig.come_back(found, held)
+    assert rig.state == State()
+    await rig.shut_down("it is left")
+    assert made.written == found
+    assert not Session.open(made.session).is_sealed
+
+
+async def test_a_roll_back_leaves_alone_what_another_began_before_its_turn_came(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await made.rig()
+    go_on = asyncio.Event()
+
+    async def slow(data: Json) -> None:
+        await go_on.wait()
+
+    monkeypatch.setattr(made.service, "on_cleanup", slow)
+    told = [
+        asyncio.create_task(rig.command(command))
+        for command in (
+            Command(CLEANUP),
+            Command(START, REF, {"by": "desk"}),
+            Command(END, data={"abandon": "another desk failed", "by": "another"}),
+        )
+    ]
+    await asyncio.sleep(0)
+    go_on.set()
+    *_, refused = await asyncio.gather(*told, return_exceptions=True)
+    assert isinstance(refused, Refused) and "begun by another controller" in str(refused)
+    assert rig.state == State(Status.RUNNING, REF)
+
+
 async def test_a_session_that_is_gone_is_told(made: Made) -> None:
     await made.rig()
     rig = await made.back(path=made.session)
