@@ -120,13 +120,13 @@ class Journal:
         """
         self._database.write((_WRITE_STANDING, _row(standing)))
 
-    def check(self) -> None:
-        """Check that it can be written.
+    def live(self) -> None:
+        """Write that its rig is alive now.
 
         Raises:
-            JournalError: it cannot.
+            JournalError: it cannot be written.
         """
-        self._database.write((_ALIVE, (time.time(),)))
+        self._database.refresh((_ALIVE, (time.time(),)))
 
     def begun(self, id: MessageId, event: Event) -> None:
         """As `Ledger.begun`."""

@@ -14,8 +14,9 @@ from rigctl.config import Rig as RigConfig
 from rigctl.daemon.actions import Actions
 from rigctl.daemon.clock_notes import ClockNotes
 from rigctl.daemon.command import Command, instant_s
-from rigctl.daemon.health import RecorderLife, conditions
+from rigctl.daemon.health import RecorderLife, conditions, is_recording
 from rigctl.daemon.journal import Journal
+from rigctl.daemon.pulse import Pulse
 from rigctl.daemon.returning import Returning
 from rigctl.daemon.standing import Standing
 from rigctl.daemon.states import CLEANUP, INIT, INTERRUPT, START, State, plan
@@ -55,6 +56,7 @@ class Rig:
         self._actions = actions
         self._recording = actions.recording
         self._journal = journal
+        self._pulse = Pulse(journal)
         self._standing = Standing()
         self._turns = Turns()
         self._doing = Undertaking()
@@ -123,13 +125,15 @@ class Rig:
         """Return what the rig says of itself."""
         session, state = self._recording.session, self.state
         path = session.path if session else self._standing.path
-        streams = {name: stream.report() for name, stream in self._actions.streams.items()}
+        streams = self._actions.stream_reports()
         life = RecorderLife(self.config.flush_s, self._recording.recorder.silent_s)
         # What comes back is not recorded yet, and that is said already.
         found = conditions(Status.CONNECTED if self._coming else state.status, streams, life)
         # What is shown of a session goes on its record, however briefly it was the case.
         self._recording.see(found)
-        coming = [Condition("DEGRADED", "", self._coming)] if self._coming else []
+        own = [
+            Condition("DEGRADED", "", text) for text in (self._coming, self._pulse.fault) if text
+        ]
         return RigReport(
             name=self.config.name,
             status=state.status.name,
@@ -137,7 +141,7 @@ class Rig:
             path=str(path) if path else None,
             main_sync=self.config.main_sync,
             armed=self._armed,
-            conditions=(*found, *coming, *self._notes),
+            conditions=(*found, *own, *self._notes),
             streams=streams,
             host_clock=self._host_clock,
             rejected=self.rejections.total,
@@ -156,6 +160,8 @@ class Rig:
         """Note how far the streams have got and what is wrong; called twice a second."""
         for stream in self._actions.streams.values():
             stream.tick(now_s)
+        if self.state.status is Status.RUNNING or self._pulse.fault:
+            self._pulse.look(now_s)
         self.report()
         await self._recording.save_episodes()
 
@@ -165,9 +171,16 @@ class Rig:
         Raises:
             Refused: one does, for longer than its hooks and the sealing of a session can take.
         """
-        most_s = 2 * self.config.hook_timeout_s + ENDING_S
-        if (overdue_s := self._turns.overdue_s) > most_s:
-            raise Refused(f"a command is {overdue_s:.0f} s late, and others wait for their turn")
+        self._turns.check_due(2 * self.config.hook_timeout_s + ENDING_S)
+
+    async def check_journal(self) -> None:
+        """Check that the journal can be written, unless a recording would be ended for it.
+
+        Raises:
+            JournalError: it cannot.
+        """
+        if not is_recording(self.state.status, self._actions.stream_reports()):
+            self._pulse.check()
 
     async def shut_down(self, reason: str) -> None:
         """Stop and seal what runs, release all; for the end of the daemon."""
