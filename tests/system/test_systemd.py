@@ -129,28 +129,24 @@ def test_a_daemon_with_a_key_asks_itself_with_it(tmp_path):
 
 
 def test_a_full_disk_of_the_journal_ends_no_recording_and_keeps_nobody_from_stopping_it(tmp_path):
-    systemd = Systemd(tmp_path / "notify")
-    state = tmp_path / "state"
+    systemd, state = Systemd(tmp_path / "notify"), tmp_path / "state"
     state.mkdir()
-    rig = tmp_path / "eeg.yaml"
+    rig, lab = tmp_path / "eeg.yaml", tmp_path / "lab.yaml"
     rig.write_text(yaml.safe_dump(RIG | {"flush": 0.2}))
     env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
+    env["STATE_DIRECTORY"] = str(state)
     session = tmp_path / "data/subject/2024-01-01/001/eeg"
     with small_disk(state, 256), systemd.socket:
-        env["STATE_DIRECTORY"] = str(state)
         with started("serve", rig, "--json", env=env) as daemon:
-            lab = tmp_path / "lab.yaml"
             lab.write_text(f"eeg: udp://127.0.0.1:{daemon.first_line()['port']}")
             assert rigctl("start", REF, lab=lab).returncode == 0
             fill(state / "fill")
             found = until(lab, lambda now: "cannot be written" in str(now["rigs"]["eeg"]))
-            reasons = [one["reason"] for one in found["rigs"]["eeg"]["conditions"]]
-            assert any("the journal" in reason for reason in reasons), reasons
+            assert "the journal" in str(found["rigs"]["eeg"]["conditions"])
             systemd.seen.clear()
             assert systemd.hears("WATCHDOG=1", within_s=2)
             assert rigctl("init", "2024-01-02_1_subject", lab=lab).returncode != 0
             assert "STOPPED" in rigctl("stop", "--immediately", lab=lab).stdout
-            systemd.until(f"STATUS=STOPPED; {REF}")
             daemon.end()
         assert verify(session, full=True).ok
         (state / "fill").unlink()
