@@ -4,7 +4,9 @@ From: `daemon.talk`, which hands it commands.  To: `daemon.actions`, which carri
 and `daemon.journal`, which knows of each before it begins and when it has ended.
 """
 
+import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -14,12 +16,13 @@ from rigctl.config import Rig as RigConfig
 from rigctl.daemon.actions import Actions
 from rigctl.daemon.clock_notes import ClockNotes
 from rigctl.daemon.command import Command, instant_s
-from rigctl.daemon.health import RecorderLife, conditions, is_recording
+from rigctl.daemon.health import is_recording
 from rigctl.daemon.journal import Journal
 from rigctl.daemon.pulse import Pulse
 from rigctl.daemon.returning import Returning
+from rigctl.daemon.selfreport import SelfReport
 from rigctl.daemon.standing import Standing
-from rigctl.daemon.states import CLEANUP, INIT, INTERRUPT, START, State, plan
+from rigctl.daemon.states import CLEANUP, END, INIT, INTERRUPT, START, State, plan
 from rigctl.daemon.turns import Turns
 from rigctl.daemon.undertaking import Undertaking
 from rigctl.errors import JournalError, Refused
@@ -32,6 +35,10 @@ log = logging.getLogger(__name__)
 
 ENDING_S = 200.0
 """What opening and closing devices and files takes at the most, beside the hooks of the service."""
+
+STOP_LEAD_S = 0.5
+"""So long before its instant a stop begins; until then an interrupt can overtake it, and a rig that
+is killed goes on."""
 
 
 class Rig:
@@ -61,9 +68,7 @@ class Rig:
         self._turns = Turns()
         self._doing = Undertaking()
         self._armed = False
-        self._coming = ""
-        self._notes: list[Condition] = []
-        self._host_clock: HostClock | None = None
+        self._telling = SelfReport(config, actions, self._pulse)
         self.rejections = Rejections()
         """What its sockets have rejected; the daemon's own is put here."""
 
@@ -86,12 +91,12 @@ class Rig:
         came = Standing()
         async with self._turns.turn(self._turns.place(), "coming back"):
             # From now on whoever asks, or commands, is told of what there is to come back to.
-            self._standing, self._coming = found, returning.text
+            self._standing, self._telling.coming = found, returning.text
             try:
                 await free()
                 came = await returning.run(self._doing.carry)
             finally:
-                self._standing, self._coming = came, ""
+                self._standing, self._telling.coming = came, ""
                 self._actions.tell()
             if came != found:
                 self._write(came)
@@ -123,38 +128,17 @@ class Rig:
 
     def report(self) -> RigReport:
         """Return what the rig says of itself."""
-        session, state = self._recording.session, self.state
-        path = session.path if session else self._standing.path
-        streams = self._actions.stream_reports()
-        life = RecorderLife(self.config.flush_s, self._recording.recorder.silent_s)
-        # What comes back is not recorded yet, and that is said already.
-        found = conditions(Status.CONNECTED if self._coming else state.status, streams, life)
-        # What is shown of a session goes on its record, however briefly it was the case.
-        self._recording.see(found)
-        own = [
-            Condition("DEGRADED", "", text) for text in (self._coming, self._pulse.fault) if text
-        ]
-        return RigReport(
-            name=self.config.name,
-            status=state.status.name,
-            exp_ref=str(state.exp_ref) if state.exp_ref else None,
-            path=str(path) if path else None,
-            main_sync=self.config.main_sync,
-            armed=self._armed,
-            conditions=(*found, *own, *self._notes),
-            streams=streams,
-            host_clock=self._host_clock,
-            rejected=self.rejections.total,
-        )
+        rejected = self.rejections.total
+        return self._telling.make(self._standing, armed=self._armed, rejected=rejected)
 
     def note(self, condition: Condition) -> None:
         """Have a condition reported until the next session begins."""
-        self._notes.append(condition)
+        self._telling.notes.append(condition)
         self.changed.set()
 
     def kept_by(self, keeper: HostClock) -> None:
         """Note how the clock of this computer is kept."""
-        self._host_clock = keeper
+        self._telling.host_clock = keeper
 
     async def look(self, now_s: float) -> None:
         """Note how far the streams have got and what is wrong; called twice a second."""
@@ -202,7 +186,7 @@ class Rig:
         Raises:
             Refused: another controller began it.
         """
-        begun = self._coming or self._doing.is_under_way
+        begun = self._telling.coming or self._doing.is_under_way
         idle = self.state.status is Status.CONNECTED and not begun
         if command.abandon and not idle and command.by != self._standing.owner:
             raise Refused("this was begun by another controller and is left alone")
@@ -212,6 +196,9 @@ class Rig:
         target = command.exp_ref or (None if CLEANUP in steps else self.state.exp_ref)
         if INIT in steps and target:
             self._recording.check_free(target)
+        if at_s is not None and steps in ((END,), (INTERRUPT,)):
+            name = f"{command.event.label} at an instant"
+            await self._doing.carry(name, _until(at_s - STOP_LEAD_S))
         result: Json = None
         for step in steps:
             self._turns.check(place, command.event.label)
@@ -249,7 +236,7 @@ class Rig:
         elif step is START:
             assert exp_ref  # seen to by `states.plan`
             result = await self._doing.carry(step.label, actions.start(command, exp_ref, at_s))
-            self._notes.clear()
+            self._telling.notes.clear()
         elif step is CLEANUP:
             return await actions.cleanup(command)
         if step in (INIT, START):
@@ -296,3 +283,8 @@ class Rig:
             log.error("%s", error)
             text = f"{error}; a daemon started anew would not know of {self.state.status.name}"
             self.note(Condition("DEGRADED", "", text))
+
+
+async def _until(instant_s: float) -> None:
+    """Return at an instant on the monotonic clock."""
+    await asyncio.sleep(instant_s - time.monotonic())

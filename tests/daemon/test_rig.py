@@ -195,6 +195,53 @@ async def test_instants_reach_the_recording_on_the_monotonic_clock(
     assert seen == [pytest.approx(now.monotonic - 2.0), pytest.approx(now.monotonic + 0.1)]
 
 
+async def stopping_at(made: Made, ahead_s: float) -> "asyncio.Task[Json]":
+    """Have a rig that records stop at an instant; return once that is waited for."""
+    rig = await made.rig(amp=SIMULATED)
+    await rig.command(Command(START, REF))
+    stop = Command(END, data={"at": made.clock.now().clock + ahead_s})
+    stopping = asyncio.create_task(rig.command(stop))
+    while not rig._doing.is_under_way:
+        await asyncio.sleep(0)
+    return stopping
+
+
+async def test_an_interrupt_overtakes_a_stop_whose_instant_lies_ahead(made: Made) -> None:
+    stopping = await stopping_at(made, 50)
+    began_s = time.monotonic()
+    await made.made.command(Command(INTERRUPT))
+    assert time.monotonic() - began_s < 20
+    with pytest.raises(Refused, match="was interrupted"):
+        await stopping
+    assert made.made.state.status is Status.STOPPED
+
+
+async def test_the_end_of_the_daemon_overtakes_a_stop_whose_instant_lies_ahead(made: Made) -> None:
+    stopping = await stopping_at(made, 50)
+    began_s = time.monotonic()
+    await made.made.shut_down("the test is over")
+    assert time.monotonic() - began_s < 20
+    with pytest.raises(Refused, match="was interrupted"):
+        await stopping
+    assert Session.open(made.session).is_sealed
+
+
+async def test_a_rig_that_is_killed_before_the_instant_of_a_stop_goes_on(made: Made) -> None:
+    stopping = await stopping_at(made, 50)
+    assert (made.written.state.status, made.written.doing) == (Status.RUNNING, None)
+    stopping.cancel()
+
+
+async def test_a_stop_ends_at_its_instant(made: Made) -> None:
+    stopping = await stopping_at(made, 1.5)
+    began_s = time.monotonic()
+    await stopping
+    assert time.monotonic() - began_s > 1
+    assert made.made.state.status is Status.STOPPED
+    window = Session.open(made.session).record.window
+    assert window and window.positions["amp"][1] is not None
+
+
 @pytest.mark.parametrize("event", [START, INTERRUPT])
 async def test_an_absurd_instant_is_refused_before_anything_is_changed(
     made: Made, event: Any
