@@ -13,6 +13,7 @@ import pytest
 
 from rigctl.config.rig import load_rig
 from rigctl.daemon.recording import Recording
+from rigctl.daemon.recovery import last_recorded_unix_s
 from rigctl.daemon.sources import Sources
 from rigctl.daemon.streams import StreamState
 from rigctl.errors import RecordingError, SessionNotFound, StreamError
@@ -241,6 +242,23 @@ async def test_what_was_the_case_when_it_crashed_has_ended_by_then(
         record = await desk.end_and_seal()
     (stalled,) = [episode for episode in record.episodes if episode.detail == "stall"]
     assert (stalled.since_unix_s, stalled.until_unix_s) == (1.0, 77.0)
+
+
+async def test_when_the_last_sample_was_taken_is_known_whoever_touched_its_files_since(
+    rig_file: Path, place: Path
+) -> None:
+    async with desk_of(rig_file) as desk:
+        await desk.recording.begin(REF, 10)
+        await desk.until_samples(200)
+        await desk.crash()
+    ended_s = time.time()
+    recover(place)
+    os.utime(place / "amp/data.idx", (ended_s + 60, ended_s + 60))
+    assert last_recorded_unix_s(place, None) == pytest.approx(ended_s, abs=10)
+    (place / "events.jsonl").unlink()  # of another start of the computer, for all one knows
+    assert last_recorded_unix_s(place, 1e9) == 1e9
+    (place / "amp/stream.json").write_text("damaged")
+    assert last_recorded_unix_s(place, 1e9) == 1e9
 
 
 async def test_what_is_no_session_is_not_resumed(rig_file: Path, tmp_path: Path) -> None:
