@@ -111,7 +111,6 @@ class Recorder:
         session = Path(order.session)
         self._session = order.session
         try:
-            open_unsealed(session)
             formers = _formers(order) if order.resume else {}
             self._events = EventLog(session / EVENTS, "recorder")
         except RigctlError as error:
@@ -170,8 +169,9 @@ def _formers(order: Begin) -> dict[str, Former]:
     """Return what the session has of its streams.
 
     Raises:
-        RecordingError: it cannot be read.
+        RecordingError: it cannot be read, or is sealed.
     """
+    open_unsealed(Path(order.session))
     path, since_unix_s = Path(order.session), order.since_unix_s
     found = {stream: find_former(path, stream, since_unix_s) for stream in order.streams}
     return {stream: former for stream, former in found.items() if former}
