@@ -109,13 +109,33 @@ def _own(folder: Path, name: str, opened: contextlib.ExitStack) -> Lock:
     lock = Lock(folder / f"{name}.lock")
     opened.callback(lock.close)
     if not lock.take_now():
-        by = lock.read() or "unknown"
-        raise JournalError(
-            f"a daemon of rig {name} runs already (process {by}, which holds {lock.path}): stop "
-            "that one first"
-        )
+        raise JournalError(_held(lock, name))
     lock.write(f"{os.getpid()}\n")
     return lock
+
+
+def _held(lock: Lock, name: str) -> str:
+    """Return who holds a lock that is not ours, for people."""
+    by = lock.read()
+    if by.isdigit() and not _lives(int(by)):
+        return (
+            f"the daemon of rig {name} has ended (process {by}), but a process that it started "
+            f"holds {lock.path}: fuser {lock.path} names it, end it first"
+        )
+    return (
+        f"a daemon of rig {name} runs already (process {by or 'unknown'}, which holds "
+        f"{lock.path}): stop that one first"
+    )
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it is another user's
+    return True
 
 
 @contextlib.contextmanager

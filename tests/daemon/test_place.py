@@ -123,6 +123,43 @@ async def test_workers_are_waited_for_with_another_folder_of_state(
         await place.wait_for_workers()
 
 
+FORKING = """
+import multiprocessing, sys, time
+from pathlib import Path
+from rigctl.config import load_rig
+from rigctl.daemon.place import Place
+place = Place.take(load_rig(Path(sys.argv[1])))
+place.workers.take_now()
+forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(1e6,))
+forked.start()
+print("held", flush=True)
+time.sleep(1e6)
+"""
+
+
+def test_what_a_lab_forks_holds_no_lock(tmp_path: Path) -> None:
+    rig(tmp_path)
+    command = [sys.executable, "-c", FORKING, tmp_path / "rig.yaml"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout
+    assert process.stdout.readline() == b"held\n"
+    process.kill()
+    process.wait()
+    try:
+        with Place.take(rig(tmp_path)) as place:
+            assert place.workers.take_now()
+    finally:
+        process.stdout.close()
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_lock_that_outlives_its_daemon_is_told_as_such(tmp_path: Path) -> None:
+    with Place.take(rig(tmp_path)):
+        (tmp_path / "data/.rigctl/eeg.lock").write_text("2147483646\n")
+        with pytest.raises(ConfigError, match="has ended .*a process that it started holds"):
+            Place.take(rig(tmp_path))
+
+
 async def test_workers_of_a_daemon_that_was_killed_are_waited_for(
     tmp_path: Path, holder: "subprocess.Popen[bytes]"
 ) -> None:
