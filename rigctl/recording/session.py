@@ -49,6 +49,8 @@ class ClockOffset(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be added to this rig's wall clock."""
     bound_s: float
     """The truth lies within plus or minus this."""
+    drift_ppm: float | None = None
+    """By how much `offset_s` changes, in microseconds per second; None where it is not known."""
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
