@@ -15,7 +15,7 @@ from rigctl.config import Rig
 from rigctl.daemon import opening
 from rigctl.daemon.chronicle import Chronicle, wall_s
 from rigctl.daemon.recorder_link import RecorderLink
-from rigctl.daemon.session_facts import header_of, streams_of
+from rigctl.daemon.session_facts import counts_of, header_of, streams_of
 from rigctl.daemon.streams import StreamState
 from rigctl.errors import RecordingError, StreamError
 from rigctl.messages import ExpRef
@@ -145,6 +145,9 @@ class Recording:
             RecordingError: it is no such session, or sealed.
         """
         session = open_unsealed(path)
+        for name, counts in counts_of(session).items():
+            if name in self._recorded:
+                self._recorded[name].counts = counts
         self._chronicle.take_over(session, None, goes_on=False)
         self._log_file = opening.open_log(session)
         self._is_adopted = True

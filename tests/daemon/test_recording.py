@@ -311,6 +311,9 @@ async def test_a_stopped_session_is_adopted_and_sealed_as_it_is(
     before = Session.open(place).record
     desk = Desk.make(rig_file)
     desk.recording.adopt(place)
+    told = desk.streams["amp"].report()
+    assert told.samples == told.durable_samples == len(amp(place).samples) > 0
+    assert told.durable_age_s is None
     assert desk.recording.session
     assert desk.recording.session.path == place
     await desk.recording.seal()
