@@ -72,15 +72,15 @@ class Database:
         Raises:
             JournalError: nothing of it was written.
         """
-        try:
-            with self._connection:
-                self._connection.execute("BEGIN IMMEDIATE")
-                row = 0
-                for sql, values in statements:
-                    row = self._connection.execute(sql, values).lastrowid or row
-                return row
-        except sqlite3.Error as error:
-            raise JournalError(f"the journal {self.path} cannot be written: {error}") from error
+        return self._commit(statements)
+
+    def refresh(self, statement: Statement) -> None:
+        """As `write`, for what says nothing that is new: it is written again and again.
+
+        Raises:
+            JournalError: it was not written.
+        """
+        self._commit([statement])
 
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query.
@@ -97,6 +97,17 @@ class Database:
         """Close it; nothing can be written any more."""
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
+
+    def _commit(self, statements: Iterable[Statement]) -> int:
+        try:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                row = 0
+                for sql, values in statements:
+                    row = self._connection.execute(sql, values).lastrowid or row
+                return row
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {self.path} cannot be written: {error}") from error
 
     def _prepare(self, schema: Iterable[str], durable: bool) -> None:
         self._connection.isolation_level = None  # transactions begin where `write` says so

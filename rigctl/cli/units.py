@@ -55,10 +55,6 @@ def rig_unit(template: str, rig: Rig, setting: Setting) -> str:
         "TimeoutStopSec": f"{_STOP_S + 2 * rig.hook_timeout_s:.0f}",
         **_places(setting, [path, *own]),
     }
-    if rig.state_dir:
-        lock = rig.state_dir / f"{rig.name}.workers"
-        waiting = ("/usr/bin/env", "flock", "--timeout", "10", str(lock), "true")
-        values["ExecStopPost"] = "-" + _command(*waiting)
     return _filled(template, path, values, setting)
 
 

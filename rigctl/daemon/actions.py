@@ -21,6 +21,7 @@ from rigctl.daemon.sources import Sources
 from rigctl.daemon.standing import Standing
 from rigctl.daemon.streams import StreamState
 from rigctl.messages import ExpRef, Json
+from rigctl.reports import StreamReport
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,10 @@ class Actions:
         """Something was reported, or has changed."""
         self.changed.set()
         self._news.set()
+
+    def stream_reports(self) -> dict[str, StreamReport]:
+        """Return how each stream is, by name."""
+        return {name: stream.report() for name, stream in self.streams.items()}
 
     async def init(self, command: Command, exp_ref: ExpRef | None) -> Json:
         """Open the sources, call the hook, and arm where that is wanted; or do none of it."""

@@ -14,7 +14,7 @@ from rigctl.recording.session import ClockOffset
 _EVERY_S = 10.0
 """How often what comes with questions is kept; they are asked several times a second."""
 
-_MOST_S = 1e12
+_MOST = 1e12
 _MOST_CHARACTERS = 100
 
 
@@ -47,22 +47,23 @@ class ClockNotes:
         sample = data.get("clock") if isinstance(data, dict) else None
         if not isinstance(sample, dict):
             return None
-        offset_s, bound_s = _seconds(sample.get("offset_s")), _seconds(sample.get("bound_s"))
+        offset_s, bound_s = _number(sample.get("offset_s")), _number(sample.get("bound_s"))
         reference = sample.get("reference")
         if offset_s is None or bound_s is None or bound_s < 0 or not isinstance(reference, str):
             return None
         # The sample is the rig's clock minus the reference's; the session wants what is to be
         # added to the wall clock, which may have been stepped since the rig's clock began.
-        wall_s = time.time()
+        wall_s, drift_ppm = time.time(), _number(sample.get("drift_ppm"))
         return ClockOffset(
             unix_s=wall_s,
             reference=reference[:_MOST_CHARACTERS],
             offset_s=self._clock.now().clock - wall_s - offset_s,
             bound_s=bound_s,
+            drift_ppm=None if drift_ppm is None else -drift_ppm,
         )
 
 
-def _seconds(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MOST_S:
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MOST:
         return None
     return float(value)

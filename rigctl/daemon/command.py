@@ -11,8 +11,11 @@ from rigctl.errors import Refused
 from rigctl.messages import Event, ExpRef, Json
 from rigctl.net.inputs import Now
 
-MOST_AHEAD_S = 3600.0
-"""How far ahead an instant may lie; what is further is a clock that is wrong, not a plan."""
+MOST_AHEAD_S = {START: 3600.0, END: 60.0, INTERRUPT: 60.0}
+"""How far ahead an instant may lie; what is further is a clock that is wrong, not a plan.
+
+Meanwhile no other command has its turn, and of a stop that is waited for no journal knows.
+"""
 
 _MOST_CLOCK_S = 1e12
 
@@ -72,11 +75,11 @@ def instant_s(command: Command, now: Now) -> float | None:
             f"{command.event.label} at {at!r:.40}: an instant is a number of seconds since 1970 "
             "on this rig's clock"
         )
-    ahead_s = at - now.clock
-    if ahead_s > MOST_AHEAD_S:
+    ahead_s, most_s = at - now.clock, MOST_AHEAD_S[command.event]
+    if ahead_s > most_s:
         raise Refused(
             f"{command.event.label} at {at:.3f}: that is {ahead_s:.0f} s ahead of this rig's "
-            f"clock, and {MOST_AHEAD_S:.0f} s are waited at the most; compare the clocks "
+            f"clock, and {most_s:.0f} s are waited at the most; compare the clocks "
             "(rigctl clock)"
         )
     return now.monotonic + ahead_s

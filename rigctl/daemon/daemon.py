@@ -214,7 +214,7 @@ class Daemon:
         """Feed the watchdog, if there is one, while our own functions work."""
         if interval_s := watchdog_interval_s():
             checks = {"the turn of commands": self._rig.check_turn, "the look": self._check_look}
-            checks["the journal"] = self._check_journal
+            checks["the journal"] = self._rig.check_journal
             options = Options(dialect=Dialect.RIGCTL, key=self._config.key, tls=self._own_tls())
             asked = [] if self._tls and not options.tls else [one.address for one in servers]
             await feed_watchdog(SelfCheck(asked, options, checks), interval_s, self._tell_fault)
@@ -226,9 +226,6 @@ class Daemon:
         if self._tls and not context:
             log.warning("our certificate is none for clients: the watchdog asks no question by TLS")
         return context
-
-    async def _check_journal(self) -> None:
-        self._place.journal.check()
 
     async def _check_look(self) -> None:
         if (late_s := time.monotonic() - self._looked_s) > _LATE_S:

@@ -13,6 +13,9 @@ STALL_S = 1.5
 """A stream without a sample for so long is stalled, a recorder without a word for so long hangs;
 both show within two seconds."""
 
+FRESH_S = 30.0
+"""A recording of which nothing became durable for so long is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecorderLife:
@@ -33,6 +36,13 @@ def conditions(
         if stream.recorded and (reason := _fault(status, stream, recorder)):
             found.append(Condition("DEGRADED", name, reason))
     return found
+
+
+def is_recording(status: Status, streams: Mapping[str, StreamReport]) -> bool:
+    """Whether a rig runs and samples become durable, if it records any."""
+    ages = [stream.durable_age_s for stream in streams.values() if stream.recorded]
+    fresh = [age_s for age_s in ages if age_s is not None and age_s < FRESH_S]
+    return status is Status.RUNNING and (bool(fresh) or not ages)
 
 
 def _fault(status: Status, stream: StreamReport, recorder: RecorderLife) -> str:

@@ -5,6 +5,7 @@ To: ``<rig>.db`` in the folder of state; read once, by the next daemon's start.
 
     standing     one row: the status, the step under way, the session, what came with the commands
     executed     a row per command id: begun (no answer yet), then with its answer
+    alive        one row: when the daemon last lived, by the wall clock
     floors       by a sender's epoch: all numbers up to this one count as seen, their rows are gone
 
 Every row is on the disk before what it tells of goes on.  The newest `KEPT` commands are kept, the
@@ -14,6 +15,7 @@ whose answer is not kept is told that its result is unknown, and never executes 
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +100,14 @@ class Journal:
         self._database.close()
 
     def standing(self) -> Standing:
-        """Return where the rig stood when this was last written.
+        """Return where the rig stood when this was last written, and until when if it ran.
 
         Raises:
             JournalError: it cannot be read, or not by this version.
         """
         rows = self._database.read(_READ_STANDING)
         try:
-            return _standing(rows[0]) if rows else Standing()
+            return self._last_held(_standing(rows[0])) if rows else Standing()
         except (KeyError, BadReference, ValueError, msgspec.DecodeError) as error:
             raise JournalError(
                 f"the journal {self._database.path} says what this version does not know "
@@ -120,13 +122,21 @@ class Journal:
         """
         self._database.write((_WRITE_STANDING, _row(standing)))
 
-    def check(self) -> None:
-        """Check that it can be written.
+    def live(self) -> None:
+        """Write that its rig is alive now.
 
         Raises:
-            JournalError: it cannot.
+            JournalError: it cannot be written.
         """
-        self._database.write((_ALIVE, (time.time(),)))
+        self._database.refresh((_ALIVE, (time.time(),)))
+
+    def _last_held(self, standing: Standing) -> Standing:
+        """Return a standing that runs with when it was last known to."""
+        since = standing.since_unix_s
+        if standing.state.status is not Status.RUNNING or since is None:
+            return standing
+        lives = self._database.read("SELECT unix_s FROM alive")
+        return replace(standing, since_unix_s=max([since, *(unix_s for (unix_s,) in lives)]))
 
     def begun(self, id: MessageId, event: Event) -> None:
         """As `Ledger.begun`."""

@@ -9,9 +9,13 @@ import contextlib
 import fcntl
 import os
 import threading
+import weakref
 from pathlib import Path
 
 from rigctl.errors import JournalError
+
+_open: "weakref.WeakSet[Lock]" = weakref.WeakSet()
+"""The locks of this process; one that it forks has none of them."""
 
 
 class Lock:
@@ -30,6 +34,7 @@ class Lock:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise JournalError(f"{path} cannot be opened: {error.strerror}") from error
+        _open.add(self)
 
     def fileno(self) -> int:
         """Return the descriptor; a process that is given it holds the lock as well."""
@@ -90,3 +95,15 @@ def _wait(fd: int, loop: asyncio.AbstractEventLoop, taken: asyncio.Event) -> Non
     os.close(fd)  # the lock stays with the other descriptor, if that is still open
     with contextlib.suppress(RuntimeError):  # the loop may be closed long since
         loop.call_soon_threadsafe(taken.set)
+
+
+def _let_go() -> None:
+    """Close all locks in a process that was forked, as by multiprocessing in a lab's own hooks.
+
+    Its copies would hold them for as long as it lives, and nobody has given it any.
+    """
+    for lock in list(_open):
+        lock.close()
+
+
+os.register_at_fork(after_in_child=_let_go)

@@ -19,8 +19,9 @@ def notify(**facts: str | int) -> None:
     text = "\n".join(f"{name}={' '.join(str(value).split())}" for name, value in facts.items())
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            sock.setblocking(False)  # nobody waits for one who does not read
             sock.connect(address)
-            sock.sendall(text.encode())
+            sock.send(text.encode())
     except OSError as error:
         log.warning("systemd could not be told %s: %s", text, error)
 

@@ -1,19 +1,22 @@
-"""The folder of a rig's state: one daemon at a time has it.
+"""The folder of a rig's state, and its locks: one daemon at a time has them.
 
 From: the rig file, systemd.  To: `daemon.daemon`.
 
-    <rig>.db         the journal
-    <rig>.lock       held by the daemon while it lives; says its process id
-    <rig>.workers    held by its worker processes as well: where the daemon was killed they close
-                     their files in order, and the session is theirs until they have ended
+    state folder:          <rig>.db         the journal
+                           <rig>.lock       held by the daemon while it lives; says its process id
+    .rigctl, by the data:  <rig>.lock       the same: it is here for daemons with other folders
+                           <rig>.workers    held by its worker processes as well: where the daemon
+                                            was killed they close their files in order, and the
+                                            session is theirs until they have ended
 
-It is `state_dir` of the rig file, else ``$STATE_DIRECTORY``, which systemd makes, else ``.rigctl``
-below the data root.
+The state folder is `state_dir` of the rig file, else ``$STATE_DIRECTORY``, which systemd makes,
+else ``.rigctl`` below the data root.  The same rig served by systemd and by hand has two of them,
+and one data root.
 """
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -29,12 +32,12 @@ WORKERS_END_S = 15.0
 class Place:
     """A rig's journal and locks, held from `take` to `close`."""
 
-    def __init__(self, journal: Journal, lock: Lock, workers: Lock) -> None:
+    def __init__(self, journal: Journal, locks: Sequence[Lock], workers: Lock) -> None:
         self.journal = journal
         self.found = journal.standing()
         """Where the rig stood when the daemon before us ended."""
         self.workers = workers
-        self._lock = lock
+        self._locks = locks
 
     @classmethod
     def take(cls, rig: Rig) -> Self:
@@ -43,26 +46,19 @@ class Place:
         Raises:
             ConfigError: another daemon has it, or nothing can be written there.
         """
-        folder = state_folder(rig)
-        with contextlib.ExitStack() as opened, _refusing(rig):
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise JournalError(f"{folder} cannot be made: {error.strerror}") from error
-            lock = Lock(folder / f"{rig.name}.lock")
-            opened.callback(lock.close)
-            if not lock.take_now():
-                by = lock.read() or "unknown"
-                raise JournalError(
-                    f"a daemon of rig {rig.name} runs already (process {by}, which holds "
-                    f"{lock.path}): stop that one first"
-                )
-            lock.write(f"{os.getpid()}\n")
-            workers = Lock(folder / f"{rig.name}.workers")
-            opened.callback(workers.close)
-            journal = Journal.open(folder / f"{rig.name}.db")
-            opened.callback(journal.close)
-            place = cls(journal, lock, workers)
+        folder, guard = state_folder(rig).resolve(), (rig.data_root / ".rigctl").resolve()
+        with contextlib.ExitStack() as opened:
+            with _refusing(rig, "state_dir"):
+                locks = [_own(folder, rig.name, opened)]
+                journal = Journal.open(folder / f"{rig.name}.db")
+                opened.callback(journal.close)
+            with _refusing(rig, "state_dir" if guard == folder else "data_root"):
+                if guard != folder:
+                    locks.append(_own(guard, rig.name, opened))
+                workers = Lock(guard / f"{rig.name}.workers")
+                opened.callback(workers.close)
+            with _refusing(rig, "state_dir"):
+                place = cls(journal, locks, workers)
             opened.pop_all()
         return place
 
@@ -76,7 +72,8 @@ class Place:
         """Let the next daemon have it."""
         self.journal.close()
         self.workers.close()
-        self._lock.close()
+        for lock in self._locks:
+            lock.close()
 
     async def wait_for_workers(self) -> None:
         """Return when no process of a daemon before us writes into its session any more.
@@ -99,9 +96,51 @@ def state_folder(rig: Rig) -> Path:
     return Path(given) if given else rig.data_root / ".rigctl"
 
 
+def _own(folder: Path, name: str, opened: contextlib.ExitStack) -> Lock:
+    """Take the lock that one daemon of a rig has in a folder, which is made.
+
+    Raises:
+        JournalError: another one has it, or nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalError(f"{folder} cannot be made: {error.strerror}") from error
+    lock = Lock(folder / f"{name}.lock")
+    opened.callback(lock.close)
+    if not lock.take_now():
+        raise JournalError(_held(lock, name))
+    lock.write(f"{os.getpid()}\n")
+    return lock
+
+
+def _held(lock: Lock, name: str) -> str:
+    """Return who holds a lock that is not ours, for people."""
+    by = lock.read()
+    if by.isdigit() and not _lives(int(by)):
+        return (
+            f"the daemon of rig {name} has ended (process {by}), but a process that it started "
+            f"holds {lock.path}: fuser {lock.path} names it, end it first"
+        )
+    return (
+        f"a daemon of rig {name} runs already (process {by or 'unknown'}, which holds "
+        f"{lock.path}): stop that one first"
+    )
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it is another user's
+    return True
+
+
 @contextlib.contextmanager
-def _refusing(rig: Rig) -> Iterator[None]:
+def _refusing(rig: Rig, key: str) -> Iterator[None]:
     try:
         yield
     except JournalError as error:
-        raise ConfigError(str(rig.path), "state_dir", str(error)) from error
+        raise ConfigError(str(rig.path), key, str(error)) from error

@@ -15,7 +15,7 @@ from rigctl.config import Rig
 from rigctl.daemon import opening
 from rigctl.daemon.chronicle import Chronicle, wall_s
 from rigctl.daemon.recorder_link import RecorderLink
-from rigctl.daemon.session_facts import header_of, streams_of
+from rigctl.daemon.session_facts import counts_of, header_of, streams_of
 from rigctl.daemon.streams import StreamState
 from rigctl.errors import RecordingError, StreamError
 from rigctl.messages import ExpRef
@@ -23,7 +23,7 @@ from rigctl.peers.orders import Attach, Begin, Note, Noticed
 from rigctl.peers.process import READY_S
 from rigctl.recording.manifest import seal
 from rigctl.recording.recover import is_in_order, recover
-from rigctl.recording.session import ClockOffset, Session
+from rigctl.recording.session import ClockOffset, Session, open_unsealed
 from rigctl.reports import Condition
 
 log = logging.getLogger(__name__)
@@ -125,10 +125,10 @@ class Recording:
             since_unix_s: when it was last seen to be recorded, if that is known.
 
         Raises:
-            RecordingError: it is no such session, or the recorder does not begin.
+            RecordingError: it is no such session, or sealed, or the recorder does not begin.
         """
+        session = await asyncio.to_thread(open_unsealed, path)
         await self.open()
-        session = await asyncio.to_thread(Session.open, path)
         self._chronicle.take_over(session, since_unix_s, goes_on=True)
         ref = session.record.reference
         order = Begin(str(path), ref, self._rings(), resume=True, since_unix_s=since_unix_s)
@@ -142,9 +142,12 @@ class Recording:
         """Take over a session that was stopped and not sealed, to be sealed by `seal`.
 
         Raises:
-            RecordingError: it is no such session.
+            RecordingError: it is no such session, or sealed.
         """
-        session = Session.open(path)
+        session = open_unsealed(path)
+        for name, counts in counts_of(session).items():
+            if name in self._recorded:
+                self._recorded[name].counts = counts
         self._chronicle.take_over(session, None, goes_on=False)
         self._log_file = opening.open_log(session)
         self._is_adopted = True

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from rigctl.config import Rig
 from rigctl.errors import RecordingError
+from rigctl.peers.former import find_former
+from rigctl.recording.layout import read_stream_header, stream_folders
 from rigctl.recording.manifest import seal
 from rigctl.recording.recover import Recovery, find_unsealed, recover
 from rigctl.recording.session import Session
@@ -55,6 +57,26 @@ def account(found: Recovery) -> str:
     kept = ", ".join(f"{name}: {s.samples} samples kept" for name, s in found.streams.items())
     torn = found.events_torn_bytes + sum(s.torn_bytes for s in found.streams.values())
     return f"{kept or 'no stream'}; {torn} bytes set aside"
+
+
+def last_recorded_unix_s(path: Path, since_unix_s: float | None) -> float | None:
+    """Return when the last sample of a recovered session was taken; None if nobody knows.
+
+    Its files tell no time: the recorder that a killed daemon leaves behind touches them as it ends.
+
+    Args:
+        path: its folder.
+        since_unix_s: when it was last seen to be recorded, for one from before a restart of the
+            computer.
+    """
+    try:
+        names = {read_stream_header(folder).name for folder in stream_folders(path)}
+        formers = [find_former(path, name, since_unix_s) for name in names]
+    except RecordingError as error:
+        log.warning("when it was last recorded is not known: %s", error)
+        return since_unix_s
+    times = [former.since_unix_s for former in formers if former and former.since_unix_s]
+    return max(times, default=since_unix_s)
 
 
 def _recover(path: Path) -> Condition:

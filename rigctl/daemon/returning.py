@@ -6,6 +6,7 @@ folder; what was lost is told as the condition RECOVERED.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,15 +15,14 @@ from typing import Any, Protocol
 
 from rigctl.daemon.actions import Actions
 from rigctl.daemon.comeback import TABLE, Return
-from rigctl.daemon.recovery import account
+from rigctl.daemon.recovery import account, last_recorded_unix_s
 from rigctl.daemon.standing import Standing
 from rigctl.daemon.states import State
 from rigctl.errors import RecordingError
 from rigctl.messages import Status
-from rigctl.recording.layout import INDEX
 from rigctl.recording.manifest import seal
 from rigctl.recording.recover import recover
-from rigctl.recording.session import Session, set_aside
+from rigctl.recording.session import Session, is_sealed, set_aside
 from rigctl.reports import Condition
 
 log = logging.getLogger(__name__)
@@ -76,8 +76,9 @@ class Returning:
             Return.STOPPED: self._stopped,
             Return.SEALED: self._sealed,
         }
+        act = self._already_sealed if self._is_sealed() else acts[self._way]
         try:
-            return await acts[self._way](carry)
+            return await act(carry)
         except Exception as error:  # disks, drivers and the lab's own hooks may raise anything
             log.error("the rig could not come back: %s", error, exc_info=error)
             self._tell(f"could not be taken up again: {type(error).__name__}: {error}")
@@ -102,8 +103,8 @@ class Returning:
 
     async def _go_on(self, carry: Carry) -> Standing:
         path = self._path()
-        until = _last_written(path)
         kept = await self._recover(path)
+        until = await asyncio.to_thread(last_recorded_unix_s, path, self._found.since_unix_s)
         going_on = self._actions.go_on(self._found, path)
         try:
             trouble = await carry("EXPSTART after a restart", going_on)
@@ -111,8 +112,8 @@ class Returning:
             log.error("%s does not go on: %s", path, error, exc_info=error)
             self._tell(f"stopped, for it does not go on: {error}; {kept}")
             return self._stands(Status.STOPPED, path)
-        now = datetime.now(UTC)
-        self._tell(f"goes on; {kept}; nothing was recorded from {_clock(until)} to {_clock(now)}")
+        since = f"from {_clock(until)} " if until else ""
+        self._tell(f"goes on; {kept}; nothing was recorded {since}to {_clock(time.time())}")
         for text in trouble:
             self._note(Condition("DEGRADED", "", f"after a restart the rig's own {text}"))
         return self._stands(Status.RUNNING, path)
@@ -140,6 +141,19 @@ class Returning:
             await asyncio.to_thread(seal, session)
         self._tell(f"sealed; {kept}")
         return Standing()
+
+    async def _already_sealed(self, carry: Carry) -> Standing:
+        self._tell(f"its session {self._found.path} is sealed already and is left as it is")
+        return Standing()
+
+    def _is_sealed(self) -> bool:
+        """Whether somebody has sealed the session that would go on, or be stopped.
+
+        The journal does not know of it where a daemon with another folder of state did that, or one
+        whose journal could not be written any more.
+        """
+        path = self._found.path
+        return path is not None and is_sealed(path)
 
     async def _recover(self, path: Path) -> str:
         return account(await asyncio.to_thread(recover, path))
@@ -175,11 +189,5 @@ class Returning:
         return f"{ref}: {text}" if ref else text
 
 
-def _last_written(path: Path) -> datetime:
-    """Return when a session's samples were last written."""
-    times = [index.stat().st_mtime for index in (path, *path.glob(f"*/{INDEX}"))]
-    return datetime.fromtimestamp(max(times[1:] or times), UTC)
-
-
-def _clock(when: datetime) -> str:
-    return f"{when:%H:%M:%S.%f}"[:-3] + " UTC"
+def _clock(unix_s: float) -> str:
+    return f"{datetime.fromtimestamp(unix_s, UTC):%H:%M:%S.%f}"[:-3] + " UTC"

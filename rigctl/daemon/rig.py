@@ -6,9 +6,9 @@ and `daemon.journal`, which knows of each before it begins and when it has ended
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 
@@ -16,14 +16,17 @@ from rigctl.config import Rig as RigConfig
 from rigctl.daemon.actions import Actions
 from rigctl.daemon.clock_notes import ClockNotes
 from rigctl.daemon.command import Command, instant_s
-from rigctl.daemon.health import RecorderLife, conditions
+from rigctl.daemon.health import is_recording
 from rigctl.daemon.journal import Journal
+from rigctl.daemon.pulse import Pulse
 from rigctl.daemon.returning import Returning
+from rigctl.daemon.selfreport import SelfReport
 from rigctl.daemon.standing import Standing
-from rigctl.daemon.states import CLEANUP, INIT, INTERRUPT, START, State, plan
+from rigctl.daemon.states import CLEANUP, END, INIT, INTERRUPT, START, State, plan
 from rigctl.daemon.tokens import Tokens
 from rigctl.daemon.turns import Turns
-from rigctl.errors import JournalError, Refused
+from rigctl.daemon.undertaking import Undertaking
+from rigctl.errors import JournalError
 from rigctl.messages import Event, Json, Status
 from rigctl.net.clock import RigClock
 from rigctl.net.rejections import Rejections
@@ -33,6 +36,10 @@ log = logging.getLogger(__name__)
 
 ENDING_S = 200.0
 """What opening and closing devices and files takes at the most, beside the hooks of the service."""
+
+STOP_LEAD_S = 0.5
+"""So long before its instant a stop begins; until then an interrupt can overtake it, and a rig that
+is killed goes on."""
 
 
 class Rig:
@@ -57,14 +64,13 @@ class Rig:
         self._actions = actions
         self._recording = actions.recording
         self._journal = journal
+        self._pulse = Pulse(journal)
         self._standing = Standing()
         self._turns = Turns()
         self._tokens = Tokens()
-        self._beginning: asyncio.Task[Any] | None = None
+        self._doing = Undertaking()
         self._armed = False
-        self._coming = ""
-        self._notes: list[Condition] = []
-        self._host_clock: HostClock | None = None
+        self._telling = SelfReport(config, actions, self._pulse)
         self.rejections = Rejections()
         """What its sockets have rejected; the daemon's own is put here."""
 
@@ -84,14 +90,18 @@ class Rig:
             JournalError: somebody does; nothing was touched.
         """
         returning = Returning(found, self._actions, self.note)
-        self._coming = returning.text
+        came = Standing()
         async with self._turns.turn(self._turns.place(), "coming back"):
-            await free()
-            self._standing = await returning.run(self._carry)
-            self._coming = ""
-            self._actions.tell()
-            if self._standing != found:
-                self._write(self._standing)
+            # From now on whoever asks, or commands, is told of what there is to come back to.
+            self._standing, self._telling.coming = found, returning.text
+            try:
+                await free()
+                came = await returning.run(self._doing.carry)
+            finally:
+                self._standing, self._telling.coming = came, ""
+                self._actions.tell()
+            if came != found:
+                self._write(came)
 
     async def command(self, command: Command) -> Json:
         """Carry out a command after those before it and return its reply's data.
@@ -102,59 +112,42 @@ class Rig:
             Refused: the state does not allow it, or an interrupt came first.
             Exception: a step failed; the state tells how far it came.
         """
-        idle = self.state.status is Status.CONNECTED and not self._beginning
-        self._tokens.hear(command, self._standing.owner, idle=idle)
+        self._check_owner(command)
         at_s = instant_s(command, self._clock.now())
         place = self._turns.place()
         if command.event is INTERRUPT:
             place = self.interrupt()
         async with self._turns.turn(place, command.event.label, command.within_s):
+            self._check_owner(command)  # what was idle as it arrived may be another's by now
             return await self._execute(command, at_s, place)
 
     def interrupt(self) -> int:
         """End what is begun at present; a hook that hangs is ended too."""
         place = self._turns.interrupt()
-        if self._beginning:
-            self._beginning.cancel()
-        else:
+        if not self._doing.end():
             self._actions.hooks.interrupt()
         return place
 
     def report(self) -> RigReport:
         """Return what the rig says of itself."""
-        session, state = self._recording.session, self.state
-        streams = {name: stream.report() for name, stream in self._actions.streams.items()}
-        life = RecorderLife(self.config.flush_s, self._recording.recorder.silent_s)
-        found = conditions(state.status, streams, life)
-        # What is shown of a session goes on its record, however briefly it was the case.
-        self._recording.see(found)
-        coming = [Condition("DEGRADED", "", self._coming)] if self._coming else []
-        return RigReport(
-            name=self.config.name,
-            status=state.status.name,
-            exp_ref=str(state.exp_ref) if state.exp_ref else None,
-            path=str(session.path) if session else None,
-            main_sync=self.config.main_sync,
-            armed=self._armed,
-            conditions=(*found, *coming, *self._notes),
-            streams=streams,
-            host_clock=self._host_clock,
-            rejected=self.rejections.total,
-        )
+        rejected = self.rejections.total
+        return self._telling.make(self._standing, armed=self._armed, rejected=rejected)
 
     def note(self, condition: Condition) -> None:
         """Have a condition reported until the next session begins."""
-        self._notes.append(condition)
+        self._telling.notes.append(condition)
         self.changed.set()
 
     def kept_by(self, keeper: HostClock) -> None:
         """Note how the clock of this computer is kept."""
-        self._host_clock = keeper
+        self._telling.host_clock = keeper
 
     async def look(self, now_s: float) -> None:
         """Note how far the streams have got and what is wrong; called twice a second."""
         for stream in self._actions.streams.values():
             stream.tick(now_s)
+        if self.state.status is Status.RUNNING or self._pulse.fault:
+            self._pulse.look(now_s)
         self.report()
         await self._recording.save_episodes()
 
@@ -164,9 +157,16 @@ class Rig:
         Raises:
             Refused: one does, for longer than its hooks and the sealing of a session can take.
         """
-        most_s = 2 * self.config.hook_timeout_s + ENDING_S
-        if (overdue_s := self._turns.overdue_s) > most_s:
-            raise Refused(f"a command is {overdue_s:.0f} s late, and others wait for their turn")
+        self._turns.check_due(2 * self.config.hook_timeout_s + ENDING_S)
+
+    async def check_journal(self) -> None:
+        """Check that the journal can be written, unless a recording would be ended for it.
+
+        Raises:
+            JournalError: it cannot.
+        """
+        if not is_recording(self.state.status, self._actions.stream_reports()):
+            self._pulse.check()
 
     async def shut_down(self, reason: str) -> None:
         """Stop and seal what runs, release all; for the end of the daemon."""
@@ -182,6 +182,16 @@ class Rig:
         finally:
             await self._actions.close()
 
+    def _check_owner(self, command: Command) -> None:
+        """Take note of whose command it is.
+
+        Raises:
+            Refused: another controller began what is to be undone.
+        """
+        begun = self._telling.coming or self._doing.is_under_way
+        idle = self.state.status is Status.CONNECTED and not begun
+        self._tokens.hear(command, self._standing.owner, idle=idle)
+
     async def _execute(self, command: Command, at_s: float | None, place: int) -> Json:
         self._tokens.check(command)
         steps = plan(self.state, command.event, command.exp_ref)
@@ -190,6 +200,9 @@ class Rig:
             self._recording.check_free(target)
         if INIT in steps:  # also while what was before is cleaned up: it may be undone from now on
             self._standing = replace(self._standing, owner=command.by)
+        if at_s is not None and steps in ((END,), (INTERRUPT,)):
+            name = f"{command.event.label} at an instant"
+            await self._doing.carry(name, _until(at_s - STOP_LEAD_S))
         result: Json = None
         for step in steps:
             self._turns.check(place, command.event.label)
@@ -197,7 +210,7 @@ class Rig:
         if command.arm and self.state.status is Status.INITIALIZED:
             if not steps:
                 self._armed = False
-                await self._carry("arming", self._actions.arm(command, target))
+                await self._doing.carry("arming", self._actions.arm(command, target))
             self._armed = True
         if result is not None:
             return result
@@ -222,35 +235,16 @@ class Rig:
         if step is not CLEANUP:
             self.clock_notes.command(command.data)  # with START it is the session's first
         if step is INIT:
-            result = await self._carry(step.label, actions.init(command, exp_ref))
+            result = await self._doing.carry(step.label, actions.init(command, exp_ref))
         elif step is START:
             assert exp_ref  # seen to by `states.plan`
-            result = await self._carry(step.label, actions.start(command, exp_ref, at_s))
-            self._notes.clear()
+            result = await self._doing.carry(step.label, actions.start(command, exp_ref, at_s))
+            self._telling.notes.clear()
         elif step is CLEANUP:
             return await actions.cleanup(command)
         if step in (INIT, START):
             return result
         return await actions.stop(command, at_s, immediately=step is INTERRUPT)
-
-    async def _carry(self, name: str, doing: Coroutine[Any, Any, Any]) -> Any:
-        """Carry something out in a task of its own, which an interrupt can end.
-
-        Raises:
-            Refused: an interrupt came.
-        """
-        self._beginning = asyncio.create_task(doing, name=name)
-        try:
-            await asyncio.wait([self._beginning])
-            if self._beginning.cancelled():
-                raise Refused(f"{name} was interrupted")
-            return self._beginning.result()
-        except asyncio.CancelledError:
-            self._beginning.cancel()
-            await asyncio.gather(self._beginning, return_exceptions=True)
-            raise
-        finally:
-            self._beginning = None
 
     def _write_beginning(self, step: Event, command: Command) -> None:
         """Have the journal know of a step before it begins.
@@ -292,3 +286,8 @@ class Rig:
             log.error("%s", error)
             text = f"{error}; a daemon started anew would not know of {self.state.status.name}"
             self.note(Condition("DEGRADED", "", text))
+
+
+async def _until(instant_s: float) -> None:
+    """Return at an instant on the monotonic clock."""
+    await asyncio.sleep(instant_s - time.monotonic())

@@ -1,6 +1,6 @@
 """What `session.json` says of the rig and of its streams.
 
-From: the rig's configuration, `daemon.streams`.  To: `daemon.recording`.
+From: the rig's configuration, `daemon.streams`, a session's folder.  To: `daemon.recording`.
 """
 
 import platform
@@ -11,7 +11,10 @@ from importlib.metadata import version
 from rigctl.config import Rig
 from rigctl.daemon.streams import StreamState
 from rigctl.messages import PROTOCOL_VERSION, Json
-from rigctl.recording.session import ClockPair, SessionHeader, SessionStream
+from rigctl.peers.orders import Counts
+from rigctl.recording.layout import read_stream_header, stream_folders
+from rigctl.recording.manifest import totals
+from rigctl.recording.session import ClockPair, Session, SessionHeader, SessionStream
 
 
 def header_of(rig: Rig, streams: Mapping[str, StreamState]) -> SessionHeader:
@@ -49,3 +52,24 @@ def streams_of(
         for name, stream in streams.items()
     }
     return {**former, **now}
+
+
+def counts_of(session: Session) -> dict[str, Counts]:
+    """Return what is on disk of each stream of a session that nobody writes to.
+
+    Raises:
+        RecordingError: its files cannot be read.
+    """
+    found: dict[str, Counts] = {}
+    for folder in stream_folders(session.path):
+        name, part = read_stream_header(folder).name, totals(folder)
+        before, told = found.get(name, Counts()), session.record.streams.get(name)
+        found[name] = Counts(
+            samples=before.samples + part.samples,
+            durable_samples=before.durable_samples + part.samples,
+            gaps=before.gaps + part.gaps,
+            missing_samples=before.missing_samples + part.missing_samples,
+            failure=told.failure if told else "",
+            ended=True,
+        )
+    return found

@@ -29,7 +29,7 @@ class Standing:
     abandon: str = ""
     """Why the session is to be set aside, while a step under way does that."""
     since_unix_s: float | None = None
-    """When the state was reached, on the wall clock."""
+    """When RUNNING was reached, or was last known to be the case, on the wall clock."""
 
     def reached(
         self, step: Event, command: Command, path: Path | None, unix_s: float

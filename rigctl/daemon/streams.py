@@ -100,7 +100,7 @@ class StreamState:
             gaps=counts.gaps,
             missing_samples=counts.missing_samples,
             overruns=counts.overruns,
-            durable_age_s=_since(self.durable_rose_s),
+            durable_age_s=None if counts.ended else _since(self.durable_rose_s),
             failure=counts.failure,
         )
 

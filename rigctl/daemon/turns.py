@@ -29,6 +29,18 @@ class Turns:
         """For how long whoever has the turn has it beyond the time in which it was to answer."""
         return max(time.monotonic() - self._due_s, 0.0)
 
+    def check_due(self, most_s: float) -> None:
+        """Check that nobody keeps the turn for longer than anything can take.
+
+        Args:
+            most_s: how much later than its answer was due that is.
+
+        Raises:
+            Refused: somebody does, and others wait.
+        """
+        if (overdue_s := self.overdue_s) > most_s:
+            raise Refused(f"a command is {overdue_s:.0f} s late, and others wait for their turn")
+
     def place(self) -> int:
         """Take a place."""
         return self._interrupts

@@ -8,6 +8,7 @@ import logging
 from rigctl.errors import JournalError, RigctlError
 from rigctl.messages import ERROR
 from rigctl.net.callbacks import Callbacks
+from rigctl.net.ledger import BEGINNINGS
 from rigctl.net.outputs import Begun, Delivered, MessageId, Stored
 from rigctl.net.request import Inbox, Request
 from rigctl.net.station import Station
@@ -45,8 +46,10 @@ class Incoming:
                 ledger.answered(output.id, output.answer)
         except JournalError as error:
             self._logger.error("%s", error)
-            if isinstance(output, Begun):
-                self._forgotten[output.id] = error  # it is delivered next, and refused there
+            # It is delivered next, and refused there; what ends something is carried out all the
+            # same: a full disk must not keep anybody from stopping what runs.
+            if isinstance(output, Begun) and output.event in BEGINNINGS:
+                self._forgotten[output.id] = error
 
     def deliver(self, delivered: Delivered, addr: PeerAddress) -> tuple[Request, Exception | None]:
         """Hand a message on; return it with the reason for which it is refused, if it is."""

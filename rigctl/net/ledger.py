@@ -12,6 +12,9 @@ from rigctl.net.outputs import MessageId
 EFFECTS = Event.EXPINIT | Event.EXPSTART | Event.EXPEND | Event.EXPCLEANUP | Event.EXPINTERRUPT
 """The events that change something, and are remembered; questions may well be asked twice."""
 
+BEGINNINGS = Event.EXPINIT | Event.EXPSTART
+"""Those of them that begin something: they are carried out only if they can be remembered."""
+
 
 class Ledger(Protocol):
     """Remembers commands by id, beyond the life of its process."""
@@ -20,7 +23,8 @@ class Ledger(Protocol):
         """A command is about to be handed on for execution, once.
 
         Raises:
-            JournalError: it cannot be remembered; the command is then refused, not executed.
+            JournalError: it cannot be remembered; a command that begins something is then refused,
+                not executed, one that ends something is remembered by this process alone.
         """
 
     def answered(self, id: MessageId, answer: bytes) -> None:

@@ -139,6 +139,8 @@ class Counts(msgspec.Struct, frozen=True):
     """By folder: where the window's start and stop fall, in samples and fractions, as known."""
     interruption: Interruption | None = None
     """What was lost before it was resumed, once its first sample came."""
+    ended: bool = False
+    """Whether nothing more will become durable: its files are closed."""
 
 
 class Progress(_Line, frozen=True):

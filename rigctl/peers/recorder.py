@@ -29,6 +29,7 @@ from rigctl.peers.track import Track
 from rigctl.peers.worker import Channel
 from rigctl.recording.events import EventLog
 from rigctl.recording.layout import EVENTS
+from rigctl.recording.session import open_unsealed
 
 log = logging.getLogger(__name__)
 
@@ -168,8 +169,9 @@ def _formers(order: Begin) -> dict[str, Former]:
     """Return what the session has of its streams.
 
     Raises:
-        RecordingError: it cannot be read.
+        RecordingError: it cannot be read, or is sealed.
     """
+    open_unsealed(Path(order.session))
     path, since_unix_s = Path(order.session), order.since_unix_s
     found = {stream: find_former(path, stream, since_unix_s) for stream in order.streams}
     return {stream: former for stream, former in found.items() if former}

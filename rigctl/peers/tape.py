@@ -24,7 +24,7 @@ from rigctl.recording.layout import next_stream_folder
 from rigctl.recording.manifest import StreamTotals
 from rigctl.recording.stream_writer import StreamWriter
 from rigctl.streams import Batch
-from rigctl.streams.instants import locate
+from rigctl.streams.instants import locate, taken_s
 
 log = logging.getLogger(__name__)
 
@@ -158,6 +158,15 @@ class Tape:
             self._place_stop(writer, position)
             if samples:
                 return
+
+    def short_of(self, instant_s: float) -> int:
+        """Return how many samples are missing at the end, up to an instant."""
+        records = self._writers[-1].records
+        if not len(records):
+            return 0
+        rate_hz = self._writers[-1].info.rate_hz
+        last_s = taken_s(arrivals_in(records, float(records[-1]["arrival_s"])), rate_hz)
+        return max(math.ceil((instant_s - last_s) * rate_hz) - 1, 0)
 
     def sync(self) -> None:
         """Make what is written durable.

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from rigctl.blocks import StreamInfo
-from rigctl.errors import Overrun, RigctlError, RingClosed, RingError, WriterDied
+from rigctl.errors import Overrun, RigctlError, RingClosed, RingError, StreamError, WriterDied
 from rigctl.peers.former import Former
 from rigctl.peers.orders import Counts
 from rigctl.peers.tape import Tape
@@ -60,6 +60,7 @@ class Track(threading.Thread):
         self._is_exact = False
         """Whether nothing was recorded beyond it."""
         self._failure = ""
+        self._is_closed = False
 
     def go_on(self, former: Former) -> None:
         """Go on behind what was recorded before a crash; before the thread is started."""
@@ -96,7 +97,8 @@ class Track(threading.Thread):
     @property
     def counts(self) -> Counts:
         """What is on disk, over all parts of the stream."""
-        return msgspec.structs.replace(self._tape.counts, failure=self._failure)
+        counts = self._tape.counts
+        return msgspec.structs.replace(counts, failure=self._failure, ended=self._is_closed)
 
     @property
     def digests(self) -> dict[str, FileDigest]:
@@ -226,6 +228,7 @@ class Track(threading.Thread):
         if batch is not None and stop is not None:
             batch = batch.until(stop)
         if batch is not None and batch.blocks:
+            self._gate.see(float(max(block.points for block in batch.blocks) / info.rate_hz))
             self._tape.write(batch, info)
 
     def _count_overrun(self, text: str, samples: int, blocks: int) -> None:
@@ -234,8 +237,15 @@ class Track(threading.Thread):
 
     def _cut(self) -> None:
         """Cut off what was recorded before the order came to end earlier than that."""
-        if self._gate.stop_s is not None and not self._is_exact:
-            self._tape.cut(self._gate.stop_s)
+        stop_s = self._gate.stop_s
+        if stop_s is None or self._is_exact:
+            return
+        has_come = bool(self._tape.samples)
+        self._tape.cut(stop_s)
+        if has_come and not self._is_ended and (short := self._tape.short_of(stop_s)):
+            self._fail(
+                StreamError(f"it ends {short} samples before the stop: no more came in time")
+            )
 
     def _fail(self, error: Exception) -> None:
         if not self._failure:
@@ -248,3 +258,4 @@ class Track(threading.Thread):
             self._tape.close()
         except RigctlError as error:
             self._fail(error)
+        self._is_closed = True

@@ -4,8 +4,8 @@ From: `peers.track`, which asks where it begins and ends in a ring; orders of th
 To: rings (`streams`), and the index of what is recorded, for the positions of the two instants.
 
 An instant may lie in the ring's past, when its order came late, or in the future.  At its end
-nothing is waited for longer than `STOP_PATIENCE_S` after it: a source that has stalled, or has lost
-its device, brings no sample that shows that it is over.
+nothing is waited for longer than `STOP_PATIENCE_S` after it, or the length of `PATIENT_BLOCKS`: a
+source that has stalled, or has lost its device, brings no sample that shows that it is over.
 """
 
 import math
@@ -20,6 +20,7 @@ from rigctl.streams import RingReader
 from rigctl.streams.instants import Arrival
 
 STOP_PATIENCE_S = 2.0
+PATIENT_BLOCKS = 2
 
 _GAP, _FILLED = BlockFlags.GAP_BEFORE, BlockFlags.FILLED
 _LOOK_UP_S = 0.25
@@ -41,7 +42,8 @@ class Gate:
         self.is_seamless = False
         """Whether it has opened behind that block."""
         self._stop_s: float | None = None
-        self._over_s = math.inf
+        self._end_s = math.inf
+        self._block_s = 0.0
 
     @property
     def is_awaited(self) -> bool:
@@ -56,18 +58,24 @@ class Gate:
     @property
     def is_closing(self) -> bool:
         """Whether the end was ordered."""
-        return self._over_s < math.inf
+        return self._end_s < math.inf
 
     @property
     def remaining_s(self) -> float | None:
         """For how long something may still come that belongs to it; None: nobody knows."""
-        return max(self._over_s - time.monotonic(), 0.0) if self.is_closing else None
+        patience_s = max(STOP_PATIENCE_S, PATIENT_BLOCKS * self._block_s)
+        left_s = self._end_s + patience_s - time.monotonic()
+        return max(left_s, 0.0) if self.is_closing else None
+
+    def see(self, block_s: float) -> None:
+        """Note the length of a block that came."""
+        self._block_s = max(self._block_s, block_s)
 
     def close(self, stop_s: float | None) -> None:
         """Order the end: at an instant, or with what has arrived, but not after an earlier one."""
         if stop_s is not None:
             self._stop_s = stop_s
-        self._over_s = -math.inf if stop_s is None else stop_s + STOP_PATIENCE_S
+        self._end_s = -math.inf if stop_s is None else stop_s
 
     def open(self, reader: RingReader) -> float | None:
         """Wait until it is known where in a ring it opens; None if it closes before.

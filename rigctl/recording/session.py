@@ -49,6 +49,8 @@ class ClockOffset(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be added to this rig's wall clock."""
     bound_s: float
     """The truth lies within plus or minus this."""
+    drift_ppm: float | None = None
+    """By how much `offset_s` changes, in microseconds per second; None where it is not known."""
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,7 +177,7 @@ class Session:
     @property
     def is_sealed(self) -> bool:
         """Whether it has its manifest; nothing may be changed then."""
-        return (self.path / layout.MANIFEST).exists()
+        return is_sealed(self.path)
 
     def update(self, **changes: Any) -> SessionRecord:
         """Replace fields of `session.json`, on disk when this returns.
@@ -209,6 +211,23 @@ class Session:
             logger.warning("%s cannot say why it is set aside: %s", self.path, error)
         self.path = set_aside(self.path, reason)
         return self.path
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a session's folder has its manifest."""
+    return (path / layout.MANIFEST).exists()
+
+
+def open_unsealed(path: Path) -> Session:
+    """Open a session that is to be written to.
+
+    Raises:
+        RecordingError: it is sealed, or as `Session.open`.
+    """
+    session = Session.open(path)
+    if session.is_sealed:
+        raise RecordingError(f"{path} is sealed: nothing is added to it")
+    return session
 
 
 def set_aside(path: Path, reason: str) -> Path:

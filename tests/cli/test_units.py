@@ -50,10 +50,14 @@ def test_stopping_may_take_as_long_as_the_hooks_of_the_rig() -> None:
     assert seconds == [176, 280]
 
 
-def test_a_state_folder_of_its_own_is_writable_and_its_lock_waited_for() -> None:
+def test_a_state_folder_of_its_own_is_writable() -> None:
     found = values(rig_unit(TEMPLATE, replace(RIG, state_dir=Path("/srv/state")), SYSTEM))
     assert found["ReadWritePaths"] == "-/data -/srv/state"
-    assert "flock --timeout 10 /srv/state/eeg.workers true" in found["ExecStopPost"]
+
+
+def test_workers_of_a_daemon_that_is_killed_are_left_to_close_their_files() -> None:
+    # The next daemon waits for them; every other mode kills them (systemd.kill(5)).
+    assert values(TEMPLATE)["KillMode"] == "process"
 
 
 @pytest.mark.parametrize("path", ["/tmp/eeg.yaml", "/var/tmp/a/eeg.yaml"])

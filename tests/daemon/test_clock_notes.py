@@ -98,3 +98,11 @@ def test_questions_are_kept_at_a_bounded_rate_and_commands_always(
     for _ in range(3):
         notes.command({"clock": SAMPLE})
     assert len(kept) == 6
+
+
+@pytest.mark.parametrize(("told", "noted"), [(12.5, -12.5), (None, None), ("fast", None)])
+def test_its_drift_is_kept_as_that_of_what_is_to_be_added(
+    notes: ClockNotes, kept: list[ClockOffset], told: Json, noted: float | None
+) -> None:
+    notes.command({"clock": SAMPLE | {"drift_ppm": told}})
+    assert kept[0].drift_ppm == noted

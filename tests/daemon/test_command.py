@@ -18,7 +18,7 @@ def at(value: Json, event: Event = START) -> float | None:
 
 
 @pytest.mark.parametrize("event", [START, END, INTERRUPT])
-@pytest.mark.parametrize("ahead_s", [-3.5, 0.0, 2.25, MOST_AHEAD_S])
+@pytest.mark.parametrize("ahead_s", [-3.5, 0.0, 2.25, MOST_AHEAD_S[END]])
 def test_an_instant_of_the_rigs_clock_is_one_of_the_monotonic_clock(
     event: Event, ahead_s: float
 ) -> None:
@@ -68,3 +68,9 @@ def test_arming_is_for_init_and_asked_for_in_so_many_words() -> None:
 def test_who_it_comes_from_is_text_of_bounded_length() -> None:
     assert Command(INIT, data={"by": "x" * 1000}).by == "x" * 80
     assert Command(INIT, data="by").by == Command(INIT).abandon == ""
+
+
+@pytest.mark.parametrize("event", [END, INTERRUPT])
+def test_a_stop_is_waited_for_a_minute_at_the_most(event: Event) -> None:
+    with pytest.raises(Refused, match="and 60 s are waited at the most"):
+        at(1.7e9 + 61, event)

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from rigctl.daemon.health import STALL_S, RecorderLife, conditions
+from rigctl.daemon.health import FRESH_S, STALL_S, RecorderLife, conditions, is_recording
 from rigctl.messages import Status
 from rigctl.reports import Condition, StreamReport
 
@@ -127,3 +127,18 @@ def test_every_stream_has_its_own() -> None:
         Condition("DEGRADED", "a", "gone"),
         Condition("DEGRADED", "c", "not all was recorded: full"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "changes", "is_so"),
+    [
+        (Status.RUNNING, {}, True),
+        (Status.RUNNING, {"recorded": False}, True),
+        (Status.RUNNING, {"durable_age_s": FRESH_S}, False),
+        (Status.STOPPED, {}, False),
+    ],
+)
+def test_a_rig_records_while_samples_become_durable(
+    status: Status, changes: dict[str, object], is_so: bool
+) -> None:
+    assert is_recording(status, {"amp": figures(**changes)}) is is_so

@@ -1,5 +1,6 @@
 """The rig's journal: what was written is there after a kill, and it stays small."""
 
+import contextlib
 import datetime
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,6 +171,7 @@ def test_what_is_no_journal_is_named(path: Path) -> None:
 
 KILLED = """
 import os, signal, sys
+from dataclasses import replace
 from pathlib import Path
 from rigctl.daemon.journal import Journal
 from rigctl.messages import Event
@@ -197,3 +200,19 @@ def test_a_commands_rows_take_little_time(journal: Journal) -> None:
         journal.stand(STANDING)
         journal.answered(("desk", seq), b"[1]")
     assert time.perf_counter() - began_s < 5
+
+
+def test_of_a_rig_that_ran_it_is_known_until_when(tmp_path: Path) -> None:
+    path = tmp_path / "eeg.db"
+    ran = Standing(State(Status.RUNNING, REF), since_unix_s=time.time() - 3600)
+    with contextlib.closing(Journal.open(path)) as journal:
+        journal.live()
+        journal.stand(replace(ran, since_unix_s=time.time() + 10))
+        assert journal.standing().since_unix_s == pytest.approx(time.time() + 10, abs=5)
+        journal.stand(ran)
+        journal.live()
+    with contextlib.closing(Journal.open(path)) as journal:
+        assert journal.standing().since_unix_s == pytest.approx(time.time(), abs=5)
+        initialised = replace(ran, state=State(Status.INITIALIZED, REF))
+        journal.stand(initialised)
+        assert journal.standing() == initialised

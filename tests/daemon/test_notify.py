@@ -75,3 +75,13 @@ def test_the_watchdog_is_fed_twice_as_often_as_it_wants(
 def test_without_a_watchdog_none_is_fed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WATCHDOG_USEC", raising=False)
     assert watchdog_interval_s() is None
+
+
+def test_one_who_does_not_read_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "deaf"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(tmp_path / "deaf"))
+        while "could not be told WATCHDOG=1" not in caplog.text:
+            notify(WATCHDOG=1)

@@ -77,6 +77,14 @@ def test_a_folder_that_cannot_be_made_is_named_with_its_key(tmp_path: Path) -> N
         Place.take(rig(tmp_path))
 
 
+def test_a_data_root_that_cannot_be_made_is_named_with_its_key(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(ConfigError, match=r"rig.yaml: data_root: .*data/.rigctl cannot be made"):
+        Place.take(rig(tmp_path, "state_dir: state"))
+    (tmp_path / "data").unlink()
+    Place.take(rig(tmp_path, "state_dir: state")).close()
+
+
 @pytest.mark.parametrize("file", ["eeg.lock", "eeg.workers", "eeg.db"])
 def test_a_file_that_cannot_be_opened_is_named_and_nothing_stays_held(
     tmp_path: Path, file: str
@@ -94,6 +102,62 @@ def test_another_daemon_that_lives_is_named_at_once(
 ) -> None:
     with pytest.raises(ConfigError, match=rf"rig eeg runs already \(process {holder.pid}, "):
         Place.take(rig(tmp_path))
+
+
+def test_one_with_another_folder_of_state_is_refused_by_the_same_data(
+    tmp_path: Path, holder: "subprocess.Popen[bytes]"
+) -> None:
+    with pytest.raises(ConfigError, match=rf"runs already \(process {holder.pid}, "):
+        Place.take(rig(tmp_path, "state_dir: state"))
+
+
+async def test_workers_are_waited_for_with_another_folder_of_state(
+    tmp_path: Path, holder: "subprocess.Popen[bytes]"
+) -> None:
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    with Place.take(rig(tmp_path, "state_dir: state")) as place:
+        assert not place.workers.take_now()
+        assert holder.stdin
+        holder.stdin.close()
+        await place.wait_for_workers()
+
+
+FORKING = """
+import multiprocessing, sys, time
+from pathlib import Path
+from rigctl.config import load_rig
+from rigctl.daemon.place import Place
+place = Place.take(load_rig(Path(sys.argv[1])))
+place.workers.take_now()
+forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(1e6,))
+forked.start()
+print("held", flush=True)
+time.sleep(1e6)
+"""
+
+
+def test_what_a_lab_forks_holds_no_lock(tmp_path: Path) -> None:
+    rig(tmp_path)
+    command = [sys.executable, "-c", FORKING, tmp_path / "rig.yaml"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout
+    assert process.stdout.readline() == b"held\n"
+    process.kill()
+    process.wait()
+    try:
+        with Place.take(rig(tmp_path)) as place:
+            assert place.workers.take_now()
+    finally:
+        process.stdout.close()
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_lock_that_outlives_its_daemon_is_told_as_such(tmp_path: Path) -> None:
+    with Place.take(rig(tmp_path)):
+        (tmp_path / "data/.rigctl/eeg.lock").write_text("2147483646\n")
+        with pytest.raises(ConfigError, match="has ended .*a process that it started holds"):
+            Place.take(rig(tmp_path))
 
 
 async def test_workers_of_a_daemon_that_was_killed_are_waited_for(

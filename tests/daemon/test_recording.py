@@ -13,9 +13,11 @@ import pytest
 
 from rigctl.config.rig import load_rig
 from rigctl.daemon.recording import Recording
+from rigctl.daemon.recovery import last_recorded_unix_s
 from rigctl.daemon.sources import Sources
 from rigctl.daemon.streams import StreamState
 from rigctl.errors import RecordingError, SessionNotFound, StreamError
+from rigctl.recording.manifest import seal
 from rigctl.recording.reader import StreamReader, open_stream
 from rigctl.recording.recover import recover
 from rigctl.recording.session import ClockOffset, Session, SessionRecord
@@ -242,11 +244,40 @@ async def test_what_was_the_case_when_it_crashed_has_ended_by_then(
     assert (stalled.since_unix_s, stalled.until_unix_s) == (1.0, 77.0)
 
 
+async def test_when_the_last_sample_was_taken_is_known_whoever_touched_its_files_since(
+    rig_file: Path, place: Path
+) -> None:
+    async with desk_of(rig_file) as desk:
+        await desk.recording.begin(REF, 10)
+        await desk.until_samples(200)
+        await desk.crash()
+    ended_s = time.time()
+    recover(place)
+    os.utime(place / "amp/data.idx", (ended_s + 60, ended_s + 60))
+    assert last_recorded_unix_s(place, None) == pytest.approx(ended_s, abs=10)
+    (place / "events.jsonl").unlink()  # of another start of the computer, for all one knows
+    assert last_recorded_unix_s(place, 1e9) == 1e9
+    (place / "amp/stream.json").write_text("damaged")
+    assert last_recorded_unix_s(place, 1e9) == 1e9
+
+
 async def test_what_is_no_session_is_not_resumed(rig_file: Path, tmp_path: Path) -> None:
     async with desk_of(rig_file) as desk:
         with pytest.raises(SessionNotFound):
             await desk.recording.resume(tmp_path / "nowhere", None)
         assert desk.recording.session is None
+
+
+async def test_a_sealed_session_is_neither_resumed_nor_adopted(rig_file: Path, place: Path) -> None:
+    await stopped(rig_file)
+    seal(Session.open(place))
+    async with desk_of(rig_file) as desk:
+        with pytest.raises(RecordingError, match="is sealed: nothing is added"):
+            await desk.recording.resume(place, None)
+        with pytest.raises(RecordingError, match="is sealed: nothing is added"):
+            desk.recording.adopt(place)
+        assert desk.recording.session is None
+    assert verify(place, full=True).problems == []
 
 
 async def test_a_recorder_that_cannot_begin_shows(rig_file: Path, place: Path) -> None:
@@ -280,6 +311,9 @@ async def test_a_stopped_session_is_adopted_and_sealed_as_it_is(
     before = Session.open(place).record
     desk = Desk.make(rig_file)
     desk.recording.adopt(place)
+    told = desk.streams["amp"].report()
+    assert told.samples == told.durable_samples == len(amp(place).samples) > 0
+    assert told.durable_age_s is None
     assert desk.recording.session
     assert desk.recording.session.path == place
     await desk.recording.seal()

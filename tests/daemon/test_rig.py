@@ -23,7 +23,9 @@ from rigctl.database import Database
 from rigctl.errors import JournalError, Refused, SessionExists, StreamError
 from rigctl.messages import ExpRef, Json, Status
 from rigctl.net.clock import RigClock
+from rigctl.recording.manifest import seal
 from rigctl.recording.session import ClockPair, Session, SessionHeader
+from rigctl.recording.verify import verify
 
 REF = ExpRef.parse("2024-01-01_1_subject")
 SIMULATED = {"device": "simulated", "channels": 2, "rate": 1000}
@@ -193,6 +195,53 @@ async def test_instants_reach_the_recording_on_the_monotonic_clock(
     assert seen == [pytest.approx(now.monotonic - 2.0), pytest.approx(now.monotonic + 0.1)]
 
 
+async def stopping_at(made: Made, ahead_s: float) -> "asyncio.Task[Json]":
+    """Have a rig that records stop at an instant; return once that is waited for."""
+    rig = await made.rig(amp=SIMULATED)
+    await rig.command(Command(START, REF))
+    stop = Command(END, data={"at": made.clock.now().clock + ahead_s})
+    stopping = asyncio.create_task(rig.command(stop))
+    while not rig._doing.is_under_way:
+        await asyncio.sleep(0)
+    return stopping
+
+
+async def test_an_interrupt_overtakes_a_stop_whose_instant_lies_ahead(made: Made) -> None:
+    stopping = await stopping_at(made, 50)
+    began_s = time.monotonic()
+    await made.made.command(Command(INTERRUPT))
+    assert time.monotonic() - began_s < 20
+    with pytest.raises(Refused, match="was interrupted"):
+        await stopping
+    assert made.made.state.status is Status.STOPPED
+
+
+async def test_the_end_of_the_daemon_overtakes_a_stop_whose_instant_lies_ahead(made: Made) -> None:
+    stopping = await stopping_at(made, 50)
+    began_s = time.monotonic()
+    await made.made.shut_down("the test is over")
+    assert time.monotonic() - began_s < 20
+    with pytest.raises(Refused, match="was interrupted"):
+        await stopping
+    assert Session.open(made.session).is_sealed
+
+
+async def test_a_rig_that_is_killed_before_the_instant_of_a_stop_goes_on(made: Made) -> None:
+    stopping = await stopping_at(made, 50)
+    assert (made.written.state.status, made.written.doing) == (Status.RUNNING, None)
+    stopping.cancel()
+
+
+async def test_a_stop_ends_at_its_instant(made: Made) -> None:
+    stopping = await stopping_at(made, 1.5)
+    began_s = time.monotonic()
+    await stopping
+    assert time.monotonic() - began_s > 1
+    assert made.made.state.status is Status.STOPPED
+    window = Session.open(made.session).record.window
+    assert window and window.positions["amp"][1] is not None
+
+
 @pytest.mark.parametrize("event", [START, INTERRUPT])
 async def test_an_absurd_instant_is_refused_before_anything_is_changed(
     made: Made, event: Any
@@ -325,13 +374,78 @@ async def test_an_interrupt_while_it_comes_back_stops_the_session(made: Made) ->
     await made.rig(amp=SIMULATED)
     path = made.make_session()
     coming = asyncio.create_task(made.back(path=path))
-    while made.made._beginning is None:
+    while not made.made._doing.is_under_way:
         await asyncio.sleep(0.01)
     assert "coming back" in reasons(made.made, "DEGRADED")[0]
     await made.made.command(Command(INTERRUPT))
     rig = await coming
     assert rig.state == State(Status.STOPPED, REF)
     assert reasons(rig, "DEGRADED") == []
+
+
+async def test_while_others_still_write_the_rig_says_what_it_comes_back_to(made: Made) -> None:
+    rig = await made.rig(amp=SIMULATED)
+    found = Standing(State(Status.RUNNING, REF), path=made.make_session(), owner="desk")
+    free = asyncio.Event()
+
+    async def freed() -> None:
+        await free.wait()
+
+    coming = asyncio.create_task(rig.come_back(found, freed))
+    await asyncio.sleep(0)
+    report = rig.report()
+    assert (report.status, report.exp_ref, report.path) == ("RUNNING", str(REF), str(made.session))
+    assert ["coming back" in one.reason for one in report.conditions] == [True]
+    another = {"abandon": "another desk failed", "by": "another"}
+    for event in (INTERRUPT, END, CLEANUP):
+        with pytest.raises(Refused, match="begun by another controller"):
+            await rig.command(Command(event, data=another))
+    free.set()
+    await coming
+    assert rig.state == State(Status.RUNNING, REF)
+    assert "coming back" not in str(reasons(rig, "DEGRADED"))
+
+
+async def test_what_cannot_be_taken_up_is_left_to_the_next_daemon(made: Made) -> None:
+    rig = await made.rig()
+    found = Standing(State(Status.RUNNING, REF), path=made.make_session())
+    assert made.place
+    made.place.journal.stand(found)
+
+    async def held() -> None:
+        raise JournalError("workers have not ended")
+
+    with pytest.raises(JournalError, match="have not ended"):
+        await rig.come_back(found, held)
+    assert rig.state == State()
+    await rig.shut_down("it is left")
+    assert made.written == found
+    assert not Session.open(made.session).is_sealed
+
+
+async def test_a_roll_back_leaves_alone_what_another_began_before_its_turn_came(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await made.rig()
+    go_on = asyncio.Event()
+
+    async def slow(data: Json) -> None:
+        await go_on.wait()
+
+    monkeypatch.setattr(made.service, "on_cleanup", slow)
+    told = [
+        asyncio.create_task(rig.command(command))
+        for command in (
+            Command(CLEANUP),
+            Command(START, REF, {"by": "desk"}),
+            Command(END, data={"abandon": "another desk failed", "by": "another"}),
+        )
+    ]
+    await asyncio.sleep(0)
+    go_on.set()
+    *_, refused = await asyncio.gather(*told, return_exceptions=True)
+    assert isinstance(refused, Refused) and "begun by another controller" in str(refused)
+    assert rig.state == State(Status.RUNNING, REF)
 
 
 async def test_a_session_that_is_gone_is_told(made: Made) -> None:
@@ -367,3 +481,18 @@ async def test_a_clean_up_that_was_cut_short_after_the_seal_leaves_it_as_it_is(
     rig = await made.back(state=State(Status.STOPPED, REF), path=made.session, doing=CLEANUP)
     assert rig.state == State()
     assert (made.session / "manifest.json").read_bytes() == manifest
+
+
+@pytest.mark.parametrize("doing", [None, START, END])
+async def test_a_session_that_somebody_else_has_sealed_is_left_as_it_is(
+    made: Made, doing: Any
+) -> None:
+    await made.rig(amp=SIMULATED)
+    path = made.make_session()
+    seal(Session.open(path))
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    rig = await made.back(path=path, doing=doing)
+    assert rig.state == State()
+    assert "is sealed already" in reasons(rig)[0]
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
+    assert verify(path, full=True).problems == []

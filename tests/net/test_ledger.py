@@ -46,7 +46,8 @@ async def _served(book, message, effects):
             server.answer(request, request.message)
 
         server.callbacks.assign("START", carry_out)
-        server.callbacks.assign("STATUS", carry_out)
+        for name in ("STATUS", "END", "INTERRUPT", "CLEANUP"):
+            server.callbacks.assign(name, carry_out)
         options = Options(dialect=Dialect.RIGCTL)
         async with await EchoProtocol.client(server.server_uri, options=options) as client:
             return await client.request(message, timeout_s=5.0)
@@ -72,6 +73,13 @@ async def test_what_cannot_be_remembered_is_refused_and_not_carried_out():
     with pytest.raises(RemoteError, match="the disk is full"):
         await _served(book, START, effects)
     assert effects == []
+
+
+@pytest.mark.parametrize("event", [Event.EXPEND, Event.EXPINTERRUPT, Event.EXPCLEANUP])
+async def test_what_ends_something_is_carried_out_all_the_same(event):
+    book, effects = Book(fails=True), []
+    await _served(book, Message(event, ({"why": "enough"},)), effects)
+    assert effects == [([{"why": "enough"}], [])]
 
 
 async def test_a_repeat_after_a_kill_is_unknown_to_its_caller():

@@ -1,5 +1,6 @@
 """What the daemon tells systemd (sd_notify)."""
 
+import contextlib
 import select
 import socket
 import time
@@ -7,9 +8,10 @@ import time
 import yaml
 
 from rigctl.config.key import new_key
+from rigctl.recording.verify import verify
 from tests.certificates import Authority
 
-from .programs import rigctl, started
+from .programs import rigctl, small_disk, started, until
 
 REF = "2024-01-01_1_subject"
 RIG = {
@@ -124,3 +126,40 @@ def test_a_daemon_with_a_key_asks_itself_with_it(tmp_path):
             systemd.seen.clear()
             systemd.until("WATCHDOG=1")
         assert daemon.end() == 0
+
+
+def test_a_full_disk_of_the_journal_ends_no_recording_and_keeps_nobody_from_stopping_it(tmp_path):
+    systemd, state = Systemd(tmp_path / "notify"), tmp_path / "state"
+    state.mkdir()
+    rig, lab = tmp_path / "eeg.yaml", tmp_path / "lab.yaml"
+    rig.write_text(yaml.safe_dump(RIG | {"flush": 0.2}))
+    env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
+    env["STATE_DIRECTORY"] = str(state)
+    session = tmp_path / "data/subject/2024-01-01/001/eeg"
+    with small_disk(state, 256), systemd.socket:
+        with started("serve", rig, "--json", env=env) as daemon:
+            lab.write_text(f"eeg: udp://127.0.0.1:{daemon.first_line()['port']}")
+            assert rigctl("start", REF, lab=lab).returncode == 0
+            fill(state / "fill")
+            found = until(lab, lambda now: "cannot be written" in str(now["rigs"]["eeg"]))
+            assert "the journal" in str(found["rigs"]["eeg"]["conditions"])
+            systemd.seen.clear()
+            assert systemd.hears("WATCHDOG=1", within_s=2)
+            assert rigctl("init", "2024-01-02_1_subject", lab=lab).returncode != 0
+            assert "STOPPED" in rigctl("stop", "--immediately", lab=lab).stdout
+            daemon.end()
+        assert verify(session, full=True).ok
+        (state / "fill").unlink()
+        with started("serve", rig, "--json", env=env) as daemon:
+            lab.write_text(f"eeg: udp://127.0.0.1:{daemon.first_line()['port']}")
+            found = until(lab, lambda now: "sealed already" in str(now["rigs"]["eeg"]))
+            assert found["rigs"]["eeg"]["status"] == "CONNECTED"
+            assert daemon.end() == 0
+        assert verify(session, full=True).problems == []
+
+
+def fill(file):
+    """Leave no room on a disk."""
+    with file.open("wb", 0) as into, contextlib.suppress(OSError):
+        while True:
+            into.write(bytes(1000))

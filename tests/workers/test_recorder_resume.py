@@ -121,6 +121,16 @@ async def test_a_recorder_that_is_killed_alone_goes_on_where_the_ring_still_is(
     assert segments(stream) == [0, samples]
 
 
+async def test_a_sealed_session_is_not_gone_on_with(workers: Workers, session: Session) -> None:
+    seal(session)
+    before = verify(session.path, full=True).problems
+    recorder = await workers.recorder(FLUSH_S)
+    recorder.worker.send(Begin(str(session.path), str(REF), {"amp": None}, resume=True))
+    told = await recorder.until(Progress)
+    assert "is sealed: nothing is added" in told.streams["amp"].failure
+    assert verify(session.path, full=True).problems == before
+
+
 async def test_resuming_is_an_event_and_events_are_numbered_on(
     workers: Workers, session: Session
 ) -> None:

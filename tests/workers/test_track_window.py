@@ -1,5 +1,6 @@
 """A window [start, stop) of a stream: exactly its samples, however late its orders come."""
 
+import math
 import shutil
 import threading
 import time
@@ -184,9 +185,33 @@ def test_a_source_that_has_stalled_is_not_waited_for(
     feed.send(10, blocks=5)
     deck.start(feed)
     deck.wait_for_report()
-    deck.finish(time.monotonic() + 0.01)
+    stop_s = time.monotonic() + 0.01
+    deck.finish(stop_s)
     assert recorded(deck) == list(range(50))
     assert deck.track.counts.positions == {}
+    # The first of them was taken a millisecond after the feed began.
+    short = math.ceil((stop_s - feed.arrival_s) * 1000) - 1
+    assert deck.track.counts.failure.startswith(f"it ends {short} samples before the stop")
+    assert deck.track.counts.ended
+
+
+def test_a_source_with_long_blocks_is_waited_for_as_long_as_two_of_them(
+    deck: Deck, feeds: Feeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window_module, "STOP_PATIENCE_S", 0.01)
+    feed = feeds(INFO, 8192)
+    feed.arrival_s = time.monotonic() - 2.0
+    feed.send(2000)
+    deck.start(feed)
+    deck.wait_for_report()
+    deck.track.finish(feed.arrival_s + 0.5)
+    deck.track.join(1.0)
+    assert deck.track.is_alive(), "a block may still come"
+    feed.send(2000)
+    deck.track.join(10)
+    deck.finish()
+    assert recorded(deck) == list(range(2499))
+    assert deck.track.counts.failure == ""
 
 
 def test_a_stream_without_a_ring_ends_too(deck: Deck, monkeypatch: pytest.MonkeyPatch) -> None:
