@@ -205,7 +205,9 @@ def test_a_killed_daemon_leaves_no_worker_and_its_recording_is_sealed_without_a_
         back = until(lab, lambda r: r["rigs"]["eeg"]["conditions"])["rigs"]["eeg"]["conditions"][0]
         assert back["condition"] == "RECOVERED"
         assert "4 bytes set aside" in back["reason"]
-        assert rigctl("status", lab=lab).returncode == 0
+        told = rigctl("status", lab=lab)
+        assert told.returncode == 1
+        assert f"is not RUNNING with {REF}: it is CONNECTED" in told.stderr
         again = verify(session(tmp_path), full=True)
         assert (again.ok, again.sealed) == (True, True)
         assert again.streams["amp"].samples == found.streams["amp"].samples
