@@ -33,6 +33,7 @@ class Chronicle:
         self._episodes = Episodes()
         self._clocks = ClockSamples()
         self._interruptions: set[Interruption] = set()
+        self._short: set[str] = set()
         self._unsaved = False
         self._writing = asyncio.Lock()
 
@@ -101,11 +102,27 @@ class Chronicle:
             for folder, found in counts.positions.items():
                 positions[folder] = _merged(positions.get(folder), found)
             self._window = msgspec.structs.replace(self._window, positions=positions)
+            self._take_short(stream, counts)
         lost = counts.interruption
         if lost and lost not in self._interruptions:
             self._interruptions.add(lost)
             self._episodes.add(_episode(stream, lost))
             self._unsaved = True
+
+    def _take_short(self, stream: str, counts: Counts) -> None:
+        if counts.short and stream not in self._short:
+            self._short.add(stream)
+            detail = f"ends {counts.short} samples before the stop: no more came in time"
+            now_s = time.time()
+            self._episodes.add(
+                Episode(
+                    condition="DEGRADED",
+                    source=stream,
+                    since_unix_s=now_s,
+                    until_unix_s=now_s,
+                    detail=detail,
+                )
+            )
 
     async def save(self) -> None:
         """Have ``session.json`` say what was noted."""
@@ -146,7 +163,7 @@ class Chronicle:
         self._window = None
         self._episodes = Episodes(episodes)
         self._clocks = ClockSamples(offsets)
-        self._interruptions = set()
+        self._interruptions, self._short = set(), set()
         if latest and time.time() - latest.unix_s < _FRESH_S:
             self._clocks.note(latest)
 

@@ -46,7 +46,8 @@ class Place:
         Raises:
             ConfigError: another daemon has it, or nothing can be written there.
         """
-        folder, guard = state_folder(rig).resolve(), (rig.data_root / ".rigctl").resolve()
+        folder = state_folder(rig).resolve()
+        guard = _guard(rig, folder)
         with contextlib.ExitStack() as opened:
             with _refusing(rig, "state_dir"):
                 locks = [_own(folder, rig.name, opened)]
@@ -94,6 +95,20 @@ def state_folder(rig: Rig) -> Path:
         return rig.state_dir
     given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]  # systemd.exec(5)
     return Path(given) if given else rig.data_root / ".rigctl"
+
+
+def _guard(rig: Rig, folder: Path) -> Path:
+    """Return where the locks by the data lie.
+
+    Without a data root there is nothing to guard, and INIT says best what is wrong with it: the
+    state folder does then.
+    """
+    guard = (rig.data_root / ".rigctl").resolve()
+    try:
+        guard.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return folder
+    return guard
 
 
 def _own(folder: Path, name: str, opened: contextlib.ExitStack) -> Lock:

@@ -141,6 +141,8 @@ class Counts(msgspec.Struct, frozen=True):
     """What was lost before it was resumed, once its first sample came."""
     ended: bool = False
     """Whether nothing more will become durable: its files are closed."""
+    short: int = 0
+    """How many samples are missing at the end, up to the instant of the stop."""
 
 
 class Progress(_Line, frozen=True):

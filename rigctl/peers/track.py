@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from rigctl.blocks import StreamInfo
-from rigctl.errors import Overrun, RigctlError, RingClosed, RingError, StreamError, WriterDied
+from rigctl.errors import Overrun, RigctlError, RingClosed, RingError, WriterDied
 from rigctl.peers.former import Former
 from rigctl.peers.orders import Counts
 from rigctl.peers.tape import Tape
@@ -61,6 +61,7 @@ class Track(threading.Thread):
         """Whether nothing was recorded beyond it."""
         self._failure = ""
         self._is_closed = False
+        self._short = 0
 
     def go_on(self, former: Former) -> None:
         """Go on behind what was recorded before a crash; before the thread is started."""
@@ -98,7 +99,8 @@ class Track(threading.Thread):
     def counts(self) -> Counts:
         """What is on disk, over all parts of the stream."""
         counts = self._tape.counts
-        return msgspec.structs.replace(counts, failure=self._failure, ended=self._is_closed)
+        own = {"failure": self._failure, "ended": self._is_closed, "short": self._short}
+        return msgspec.structs.replace(counts, **own)
 
     @property
     def digests(self) -> dict[str, FileDigest]:
@@ -243,9 +245,8 @@ class Track(threading.Thread):
         has_come = bool(self._tape.samples)
         self._tape.cut(stop_s)
         if has_come and not self._is_ended and (short := self._tape.short_of(stop_s)):
-            self._fail(
-                StreamError(f"it ends {short} samples before the stop: no more came in time")
-            )
+            log.warning("%s ends %d samples before the stop", self.stream, short)
+            self._short = short
 
     def _fail(self, error: Exception) -> None:
         if not self._failure:

@@ -77,12 +77,10 @@ def test_a_folder_that_cannot_be_made_is_named_with_its_key(tmp_path: Path) -> N
         Place.take(rig(tmp_path))
 
 
-def test_a_data_root_that_cannot_be_made_is_named_with_its_key(tmp_path: Path) -> None:
+def test_without_a_data_root_there_is_nothing_to_guard(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
-    with pytest.raises(ConfigError, match=r"rig.yaml: data_root: .*data/.rigctl cannot be made"):
-        Place.take(rig(tmp_path, "state_dir: state"))
-    (tmp_path / "data").unlink()
-    Place.take(rig(tmp_path, "state_dir: state")).close()
+    with Place.take(rig(tmp_path, "state_dir: state")) as place:
+        assert place.workers.path == tmp_path / "state/eeg.workers"
 
 
 @pytest.mark.parametrize("file", ["eeg.lock", "eeg.workers", "eeg.db"])

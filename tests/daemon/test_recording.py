@@ -186,6 +186,17 @@ async def test_a_stream_that_brings_nothing_by_the_start_fails_it(rig_file: Path
 # --- after a crash
 
 
+async def test_samples_that_are_missing_at_the_end_are_on_record(rig_file: Path) -> None:
+    async with desk_of(rig_file) as desk:
+        await desk.recording.begin(REF, 10)
+        await desk.until_samples(100)
+        await desk.sources.close()
+        record = await desk.end_and_seal(stop_s=time.monotonic() + 0.5)
+    assert any(
+        one.source == "amp" and "samples before the stop" in one.detail for one in record.episodes
+    )
+
+
 async def test_a_session_goes_on_after_a_crash(rig_file: Path, place: Path) -> None:
     async with desk_of(rig_file) as desk:
         await desk.until_received(100)
