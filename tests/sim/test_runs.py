@@ -11,7 +11,7 @@ from .plans import plan_of
 from .world import World
 
 BATCH = 50
-BATCHES = range(0, 600, BATCH)
+BATCHES = range(0, 400, BATCH)
 
 
 def check(first: int, *hazards: str) -> None:

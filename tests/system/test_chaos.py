@@ -21,7 +21,7 @@ def by_tcp(lab, name):
     lab.write_text(yaml.safe_dump(values))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_a_whole_session_passes_a_bad_network(tmp_path, seed):
     bad = tmp_path / "chaos.yaml"
     options = ("--loss", "5%", "--duplicate", "5%", "--reorder", "5%", "--delay", "2ms")

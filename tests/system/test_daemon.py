@@ -45,7 +45,7 @@ def test_a_stream_without_samples_fails_start_by_name_and_frees_the_reference(tm
     port = free_port()
     amp = {"device": "rda", "host": "127.0.0.1", "port": port}
     with served_rigs(tmp_path, eeg={"sources": {"amp": amp}}, ok=RIG) as (lab, _):
-        lab.write_text(lab.read_text() + "timeouts: {reply: 1.5}\n")
+        lab.write_text(lab.read_text() + "timeouts: {reply: 4}\n")
         failed = rigctl("start", REF, lab=lab)
         assert failed.returncode == 1
         assert "eeg: StreamError: not armed: no samples in time of stream amp" in failed.stderr
@@ -56,7 +56,7 @@ def test_a_stream_without_samples_fails_start_by_name_and_frees_the_reference(tm
         simulate = ("simulate", "rda", "--channels", 2, "--rate", 500, "--port", port, "--json")
         with started(*simulate) as amplifier:
             amplifier.first_line()
-            lab.write_text(lab.read_text().replace("reply: 1.5", "reply: 10"))
+            lab.write_text(lab.read_text().replace("reply: 4", "reply: 10"))
             assert rigctl("start", REF, lab=lab).returncode == 0
             assert rigctl("stop", lab=lab).returncode == 0
 

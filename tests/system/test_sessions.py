@@ -10,7 +10,7 @@ PARTED = Weather(loss=0.05, partitions=(Window.periodic(2.0, 0.5),))
 
 
 @pytest.mark.parametrize(
-    ("weather", "sessions", "seed"), [(BAD, 12, 1), (BAD, 12, 2), (ROUGH, 5, 3), (PARTED, 8, 4)]
+    ("weather", "sessions", "seed"), [(BAD, 15, 1), (ROUGH, 4, 2), (PARTED, 6, 3)]
 )
 def test_sessions_are_completed_and_each_effect_happens_once(weather, sessions, seed):
     survived = survive(sessions, weather, seed)
