@@ -8,6 +8,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from rigctl import log as logs
@@ -106,9 +107,8 @@ class Recording:
             RecordingError: the disk refuses.
         """
         await self._create(exp_ref, start_s)
-        assert self.session
-        path = str(self.session.path)
-        await self._record(Begin(path, str(exp_ref), self._rings(), start_s))
+        path = str(self.path_of(exp_ref))
+        await self._record(partial(Begin, path, str(exp_ref), start_s=start_s))
         log.info("session %s in %s", exp_ref, path)
         timeout_s = (within_s or _DEFAULT_WITHIN_S) * _SHARE
         if start_s is not None and (ahead_s := start_s - time.monotonic()) > 0:
@@ -131,8 +131,8 @@ class Recording:
         await self.open()
         self._chronicle.take_over(session, since_unix_s, goes_on=True)
         ref = session.record.reference
-        order = Begin(str(path), ref, self._rings(), resume=True, since_unix_s=since_unix_s)
-        await self._record(order)
+        goes_on = partial(Begin, str(path), ref, resume=True, since_unix_s=since_unix_s)
+        await self._record(goes_on)
         log.warning("session %s goes on in %s", ref, path)
         if self._recorded:
             await self._until_begun()
@@ -236,15 +236,15 @@ class Recording:
             self._chronicle.begin(await task, start_s)  # it is there all the same, to be set aside
             raise
 
-    async def _record(self, order: Begin) -> None:
-        """Have the recorder begin; `order` is for the session that was begun or taken over."""
+    async def _record(self, order: Callable[[dict[str, str | None]], Begin]) -> None:
+        """Have the recorder begin; `order` makes its order of the rings that there are then."""
         assert self.session
         self._is_adopted = False
         self._log_file = await asyncio.to_thread(opening.open_log, self.session)
         for stream in self._recorded.values():
             stream.begin_session()
-        if self._recorded:
-            self.recorder.begin(order)
+        if self._recorded:  # nothing is awaited in between: later rings come by `attach`
+            self.recorder.begin(order(self._rings()))
 
     def _seal(self, session: Session) -> None:
         in_order = self._is_adopted and is_in_order(session.path)

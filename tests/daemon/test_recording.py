@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rigctl.config.rig import load_rig
+from rigctl.daemon import opening
 from rigctl.daemon.recording import Recording
 from rigctl.daemon.recovery import last_recorded_unix_s
 from rigctl.daemon.sources import Sources
@@ -377,3 +378,31 @@ async def test_clock_samples_are_in_the_session_from_its_start_to_its_stop(
     assert started == (samples[0],)
     assert between == (samples[0], samples[2])
     assert record.clock_offsets == (samples[0], samples[2], samples[4])
+
+
+async def test_a_ring_that_opens_while_the_session_is_prepared_is_recorded(tmp_path, monkeypatch):
+    path = tmp_path / "eeg.yaml"
+    path.write_text(RIG)
+    desk = Desk.make(path)
+    await desk.recording.open()
+    loop, prepare = asyncio.get_running_loop(), opening.open_log
+
+    def slowly(session):
+        # Its source comes up just now, and has a ring before the recorder has begun.
+        asyncio.run_coroutine_threadsafe(desk.sources.open(), loop).result()
+        asyncio.run_coroutine_threadsafe(opened(), loop).result()
+        return prepare(session)
+
+    async def opened():
+        while desk.streams["amp"].opened is None:
+            desk.changed.clear()
+            await desk.changed.wait()
+
+    monkeypatch.setattr(opening, "open_log", slowly)
+    try:
+        await desk.recording.begin(REF, within_s=10.0)
+        assert desk.streams["amp"].counts.durable_samples > 0
+        await desk.recording.end()
+    finally:
+        await desk.recording.seal()
+        await desk.close()
