@@ -106,9 +106,8 @@ class Outgoing:
     def send(self, now: Now, ticket: int, packet: Packet, timeout_s: float) -> list[Output]:
         """Send a message, again and again until its echo comes or the time is over."""
         sending = _Sending(ticket, packet, now.monotonic + timeout_s, now)
-        id = packet.id
-        self._sending[id] = sending
-        self._schedule(now, id, sending)
+        self._sending[packet.id] = sending
+        self._schedule(now, packet.id, sending)
         return [self.transmit(packet.data)]
 
     def send_answer(self, now: Now, ticket: int, packet: Packet, timeout_s: float) -> list[Output]:
@@ -161,7 +160,9 @@ class Outgoing:
         if not self._has_stream:
             return []
         self._has_stream = False
-        for entry in self._entries():
+        # What is on the wire stays as it is: its echo tells of those very bytes.
+        on_wire = [s for s in self._sending.values() if self.fits(s.packet.data)]
+        for entry in [entry for entry in self._entries() if entry not in on_wire]:
             entry.packet = self.pack(entry.packet.message, entry.packet.envelope)
         large = {id: s for id, s in self._sending.items() if len(s.packet.data) > UDP_MAX_BYTES}
         for id in large:
@@ -205,10 +206,8 @@ class Outgoing:
 
     def poll(self, now: Now) -> list[Output]:
         """Do what is due: repeat, ask again, or give up."""
-        outputs: list[Output] = []
-        for id in list(self._agenda.take(now.monotonic)):
-            outputs += self._due(now, id)
-        return outputs
+        due = list(self._agenda.take(now.monotonic))
+        return [output for id in due for output in self._due(now, id)]
 
     def next_wakeup(self) -> float:
         """Return when `poll` is to be called at the latest; infinity if nothing is due."""
@@ -227,10 +226,11 @@ class Outgoing:
 
     def forget(self, ticket: int) -> None:
         """The caller waits no longer: what is not confirmed is not sent again either."""
-        for entries in (self._asked, self._sending):
-            for id in [id for id, entry in entries.items() if entry.ticket == ticket]:
-                del entries[id]
-                self._agenda.drop(id)
+        for id in [id for id, asked in self._asked.items() if asked.ticket == ticket]:
+            del self._asked[id]
+            self._agenda.drop(id)
+        for id in [id for id, sending in self._sending.items() if sending.ticket == ticket]:
+            self._end(id)
 
     def fits(self, data: bytes) -> bool:
         """Whether bytes go the usual way, or are too large for a datagram."""

@@ -7,10 +7,10 @@ import pytest
 from rigctl.messages import Event, Message
 from rigctl.net.codec import Envelope, Kind, decode, digest_of, encode
 from rigctl.net.context import Context, Identity
-from rigctl.net.inputs import Answer, Now
+from rigctl.net.inputs import Answer, Command, Now
 from rigctl.net.numbered import NumberedDialect
 from rigctl.net.outgoing import MAX_UNCONFIRMED_ANSWERS
-from rigctl.net.outputs import Delivered, Transmit, Unconfirmed
+from rigctl.net.outputs import Confirmed, Delivered, Transmit, Unconfirmed
 from rigctl.net.packets import Packer
 
 NOW = Now(1000.0, 1.7e9)
@@ -81,3 +81,22 @@ def test_many_messages_of_a_peer_that_echoes_nothing_take_linear_time(repeats):
         ask(dialect, seq)
         assert dialect.outgoing.next_wakeup() > NOW.monotonic
     assert time.perf_counter() - began < 10
+
+
+def test_an_answer_whose_sender_gave_it_up_is_no_stumbling_block_for_later_ones():
+    dialect = rig()
+    ask(dialect, 1)
+    dialect.outgoing.forget(1)
+    for seq in range(2, 3 * MAX_UNCONFIRMED_ANSWERS):
+        ask(dialect, seq)
+    assert len(dialect.outgoing.tickets) == MAX_UNCONFIRMED_ANSWERS
+
+
+def test_what_is_on_the_wire_is_confirmed_although_no_stream_could_be_opened_meanwhile():
+    dialect = rig()
+    sent = dialect.send(NOW, Command(1, DONE, 1.0, 10.0))[0].data
+    dialect.outgoing.lack_stream()
+    wire = decode(sent)
+    id = (wire.envelope.epoch, wire.envelope.seq)
+    echo = encode(DONE, Envelope(Kind.ECHO, "peer", answers=id, digest=digest_of(sent)))
+    assert Confirmed(1) in dialect.receive(NOW, echo, decode(echo))
