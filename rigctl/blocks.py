@@ -6,6 +6,7 @@ A device is iterated with ``async for``; it yields items in the order in which t
 
     Run     the samples that follow share one layout and count from where the last run ended
     Block   samples that arrived together, with the markers that lie in them
+    Burst   many equal blocks in a row without markers: what a fast device sends, taken at once
     Lull    no samples for now, and why; the same run may go on, or a new one may begin
 """
 
@@ -111,6 +112,21 @@ class Block:
     flags: BlockFlags = BlockFlags.NONE
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Burst:
+    """Blocks of equal size in a row, without markers, that arrived together."""
+
+    samples: Samples
+    """Shape (blocks, points, *frame shape), points 1 at least; strided as it may be, such as a view
+    of what was received. Valid until the next item is asked for."""
+    counter: int
+    """The source's number of the first block; the others count up from it by one."""
+    arrival_s: float
+    """When the last byte of the last block arrived, on the rig's clock."""
+    flags: BlockFlags = BlockFlags.NONE
+    """Of the first block; the others have none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """The samples that follow have this layout; a new run begins."""
@@ -138,7 +154,7 @@ class Notice:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-Item = Run | Block | Lull | Notice
+Item = Run | Block | Burst | Lull | Notice
 
 
 class Device(Protocol):

@@ -13,6 +13,15 @@ import msgspec
 
 from rigctl.address import Address
 from rigctl.config.document import Document, suggestion
+from rigctl.config.keeping import (
+    DiskKeys,
+    DiskLimits,
+    Roll,
+    RollKeys,
+    disk_in,
+    pre_roll_in,
+    roll_in,
+)
 from rigctl.config.key import key_in
 from rigctl.config.names import check_name
 from rigctl.config.tls import TlsFiles, TlsKeys, tls_files
@@ -52,6 +61,12 @@ class Rig:
     """Whether this rig's reference stands for the experiment."""
     flush_s: float = 1.0
     """What a power cut may cost at the most."""
+    roll: Roll = field(default_factory=Roll)
+    """When a stream goes on in a further part."""
+    pre_roll_s: float = 0.0
+    """For how long before START's instant a recording begins, as far as the rings have it."""
+    disk: DiskLimits = field(default_factory=DiskLimits)
+    """What has to be free on the disk of the data root."""
     hook_timeout_s: float = 8.0
     """How long a hook of the rig's own logic may take."""
     key: bytes | None = field(default=None, repr=False)
@@ -73,6 +88,9 @@ class _RigFile(msgspec.Struct, forbid_unknown_fields=True):
     sources: dict[str, Any] = msgspec.field(default_factory=dict)
     record: list[str] | None = None
     flush: float | str = 1.0
+    roll: RollKeys = msgspec.field(default_factory=RollKeys)
+    pre_roll: float | str = 0.0
+    disk: DiskKeys = msgspec.field(default_factory=DiskKeys)
     hook_timeout: float | str = 8.0
     allow_unauthenticated: bool = False
     key_file: str | None = None
@@ -110,6 +128,9 @@ def load_rig(path: Path) -> Rig:
         service=_service(document, file.service),
         main_sync=file.main_sync,
         flush_s=document.check(("flush",), seconds, file.flush),
+        roll=roll_in(document, file.roll),
+        pre_roll_s=pre_roll_in(document, file.pre_roll),
+        disk=disk_in(document, file.disk),
         hook_timeout_s=document.check(("hook_timeout",), seconds, file.hook_timeout),
         document=document,
     )

@@ -1,6 +1,6 @@
-"""Durations and folders as people write them: ``60s``, ``500 ms``, ``2 min``; ``~/data``.
+"""Durations, sizes and folders as people write them: ``60s``, ``2 min``; ``16 GB``; ``~/data``.
 
-From: configuration files, command lines.  To: seconds, paths.
+From: configuration files, command lines.  To: seconds, bytes, paths.
 """
 
 import math
@@ -9,6 +9,11 @@ from pathlib import Path
 
 _SECONDS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "": 1.0, "min": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zµ]*)\s*")
+
+_BYTES = {"b": 1, "": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_BYTES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)\s*")
+_MOST_BYTES = 1 << 62
 
 
 def seconds(value: "str | float | int") -> float:
@@ -24,6 +29,22 @@ def seconds(value: "str | float | int") -> float:
     if not (math.isfinite(number) and number > 0):
         raise ValueError(f"a duration such as 60s, 500ms or 2min is needed, not {value!r}")
     return number
+
+
+def bytes_of(value: "str | int", least: int = 0) -> int:
+    """Return a size in bytes.
+
+    Args:
+        value: a number of bytes, or text with one of the units B, kB, MB, GB, TB, KiB, MiB, ...
+        least: the smallest that is allowed.
+
+    Raises:
+        ValueError: it is no size, or too small.
+    """
+    size = _parse_bytes(value)
+    if size is None or not least <= size <= _MOST_BYTES:
+        raise ValueError(f"a size such as 16GB, 500 MB or 4096 is needed, not {value!r}")
+    return size
 
 
 def folder(text: str, beside: Path) -> Path:
@@ -47,3 +68,13 @@ def _parse(value: "str | float | int") -> float:
     if match is None or match[2] not in _SECONDS:
         return math.nan
     return float(match[1]) * _SECONDS[match[2]]
+
+
+def _parse_bytes(value: "str | int") -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _SIZE.fullmatch(value.lower()) if isinstance(value, str) else None
+    if match is None or match[2] not in _BYTES:
+        return None
+    number = float(match[1]) * _BYTES[match[2]]
+    return int(number) if math.isfinite(number) else None

@@ -14,7 +14,7 @@ import os
 from collections.abc import AsyncGenerator
 from typing import cast
 
-from rigctl.blocks import Block, Item, Lull, Notice, Run, StreamInfo
+from rigctl.blocks import Block, Burst, Item, Lull, Notice, Run, StreamInfo
 from rigctl.devices import open_device, settings_for
 from rigctl.errors import RigctlError
 from rigctl.peers.orders import Noticed, Opened, Ready, Situation, SourceSetup
@@ -65,9 +65,11 @@ class Source:
             case Block():
                 assert self._ring
                 self._ring.write(item)
-                if not self._flowing:
-                    self._flowing = True
-                    self._channel.report(Situation("samples come", lost=False, flowing=True))
+                self._tell_flowing()
+            case Burst():
+                assert self._ring
+                self._ring.write_burst(item)
+                self._tell_flowing()
             case Run(info):
                 self._begin_run(info)
             case Lull(reason, lost):
@@ -75,6 +77,11 @@ class Source:
             case Notice(kind, text, facts):
                 at = self._ring.head if self._ring else 0
                 self._channel.report(Noticed(kind, text, facts, at))
+
+    def _tell_flowing(self) -> None:
+        if not self._flowing:
+            self._flowing = True
+            self._channel.report(Situation("samples come", lost=False, flowing=True))
 
     def _tell(self, reason: str, *, lost: bool) -> None:
         self._flowing = False

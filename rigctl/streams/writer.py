@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from rigctl.blocks import Block, BlockFlags, Marker, StreamInfo
+from rigctl.blocks import Block, BlockFlags, Burst, Marker, StreamInfo
 from rigctl.errors import RingClosed, RingError
 from rigctl.streams import folders
 from rigctl.streams.blocktable import FIRST_SAMPLE_FLAGS, Row, encode_markers
@@ -136,6 +136,18 @@ class RingWriter:
             return
         for piece in _pieces(block, self._largest):
             self._publish(piece, encode_markers(piece.markers))
+
+    def write_burst(self, burst: Burst) -> None:
+        """Publish many equal blocks, as one `write` for each of them would.
+
+        Raises:
+            RingError: their samples have another layout.
+            RingClosed: the ring is closed.
+        """
+        flags = burst.flags
+        for number, samples in enumerate(burst.samples):
+            self.write(Block(samples, burst.counter + number, burst.arrival_s, (), flags))
+            flags = BlockFlags.NONE
 
     def heartbeat(self) -> None:
         """Show that the writer works although there is nothing to write."""

@@ -6,6 +6,7 @@ import pytest
 
 from rigctl.address import Address
 from rigctl.config import SourceEntry, load_rig
+from rigctl.config.keeping import DiskLimits, Roll
 from rigctl.config.key import new_key
 from rigctl.config.tls import TlsFiles
 from tests.config.refusing import Refusals
@@ -21,6 +22,9 @@ sources:
   test: {device: simulated, channels: 8}
 record: [test]
 flush: 250ms
+roll: {size: 2GB, time: 30min}
+pre_roll: 5s
+disk: {floor: 2GB, reserve: 500 MB, duration: 2h}
 hook_timeout: 2 min
 """
 
@@ -41,6 +45,9 @@ def test_a_full_file(tmp_path: Path) -> None:
     assert (rig.name, rig.listen) == ("eeg", Address("tcp", "::1", 4000))
     assert rig.data_root == tmp_path.parent / "recordings"
     assert rig.main_sync
+    assert rig.roll == Roll(2 * 10**9, 1800.0)
+    assert rig.disk == DiskLimits(2 * 10**9, 5 * 10**8, 7200.0)
+    assert rig.pre_roll_s == 5.0
     assert (rig.service, rig.record, rig.flush_s) == ("services/eeg.py:EEG", ("test",), 0.25)
     assert rig.hook_timeout_s == 120
     assert rig.sources == {
@@ -98,6 +105,12 @@ def test_others_are_let_in_only_knowingly(tmp_path: Path, refusals: Refusals) ->
         ("name: a\nlisten: udp://a b\n", 2, "listen", "udp://host:port"),
         ("name: a\nmain_sync: 1\n", 2, "main_sync", "expected true or false"),
         ("name: a\nflush: 0\n", 2, "flush", "500ms"),
+        ("name: a\nroll: {size: 0}\n", 2, "roll.size", "16GB"),
+        ("name: a\nroll: {time: 0}\n", 2, "roll.time", "500ms"),
+        ("name: a\nroll: {sise: 1GB}\n", 2, "roll.sise", "size"),
+        ("name: a\ndisk: {floor: 1 XB}\n", 2, "disk.floor", "16GB"),
+        ("name: a\ndisk: {duration: 0}\n", 2, "disk.duration", "500ms"),
+        ("name: a\npre_roll: -1s\n", 2, "pre_roll", "500ms"),
         ("name: a\nflush: .inf\n", 2, "flush", "500ms"),
         ("name: a\nflush: .nan\n", 2, "flush", "500ms"),
         ("name: a\nflush: true\n", 2, "flush", "a number or text"),

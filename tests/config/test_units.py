@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rigctl.config.units import folder, seconds
+from rigctl.config.units import bytes_of, folder, seconds
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,17 @@ def test_folders_are_relative_to_the_file_that_names_them(
     for text in ("~nobody-here/data", "a\0b"):
         with pytest.raises(ValueError, match="is no folder"):
             folder(text, file)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("16GB", 16 * 10**9), ("1.5 MiB", 1572864), (4096, 4096), ("0", 0), ("500 mb", 5 * 10**8)],
+)
+def test_sizes_are_read_with_their_units(text: str | int, size: int) -> None:
+    assert bytes_of(text) == size
+
+
+@pytest.mark.parametrize("text", ["-1", -1, True, None, 1.5, "", "GB", "1 XB", "1e3", 1 << 70])
+def test_what_is_no_size_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="a size such as 16GB"):
+        bytes_of(text)  # type: ignore[arg-type]
