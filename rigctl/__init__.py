@@ -6,19 +6,23 @@ async with rigctl.connect("configs/demo.yaml") as services:
     ...
     await services.stop()
     await services.cleanup()
+
+The names below are imported when they are first used: every worker process of a rig imports this
+package, and none of them needs a controller.
 """
 
-from rigctl.controller import Services, connect
-from rigctl.errors import RigctlError, RigsFailed
-from rigctl.messages import Event, ExpRef, Message, Status
-from rigctl.net import EchoProtocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rigctl.controller import Services, connect
+    from rigctl.errors import RigctlError, RigsFailed
+    from rigctl.messages import Event, ExpRef, Message, Status
+    from rigctl.messages import Event as ExpMessage
+    from rigctl.messages import Status as ExpStatus
+    from rigctl.net import EchoProtocol
 
 __version__ = "0.1.0"
-
-ExpMessage = Event
-"""The predecessor's name of `Event`."""
-ExpStatus = Status
-"""The predecessor's name of `Status`."""
 
 __all__ = [
     "EchoProtocol",
@@ -33,3 +37,25 @@ __all__ = [
     "Status",
     "connect",
 ]
+
+_PLACES = {
+    "rigctl.controller": ("Services", "connect"),
+    "rigctl.errors": ("RigctlError", "RigsFailed"),
+    "rigctl.messages": ("Event", "ExpRef", "Message", "Status"),
+    "rigctl.net": ("EchoProtocol",),
+}
+_MODULES = {name: module for module, names in _PLACES.items() for name in names}
+_FORMER_NAMES = {"ExpMessage": "Event", "ExpStatus": "Status"}
+"""What the predecessor called them."""
+
+
+def __getattr__(name: str) -> Any:
+    found = _FORMER_NAMES.get(name, name)
+    if found not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULES[found]), found)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
