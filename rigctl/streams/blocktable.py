@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from rigctl.blocks import BlockFlags, Marker
 from rigctl.errors import RingError
@@ -18,6 +19,9 @@ FIRST_SAMPLE_FLAGS = (
     BlockFlags.GAP_BEFORE | BlockFlags.NEW_RUN | BlockFlags.START | BlockFlags.ROLL_OVER
 )
 """What is true of a block's first sample, so of the first of its pieces only."""
+
+_COUNTER, _FIRST, _FLAGS = 0, 1, 4
+"""Which words of a row these are."""
 
 _Fields = tuple[int, str, str, int, int]
 _ENCODER = msgspec.msgpack.Encoder()
@@ -75,6 +79,7 @@ class BlockTable:
         self._memory = map_file(folder / BLOCKS, writable=writable)
         if len(self._memory) != slots * BLOCK.size:
             raise RingError(f"{folder / BLOCKS}: its size is not what the ring's head says")
+        self._words = np.frombuffer(self._memory, np.int64).reshape(slots, -1)
 
     @classmethod
     def create(cls, folder: Path, slots: int) -> "BlockTable":
@@ -86,6 +91,25 @@ class BlockTable:
     def put(self, number: int, row: Row) -> None:
         """Store a row."""
         BLOCK.pack_into(self._memory, (number & (self._slots - 1)) * BLOCK.size, *row)
+
+    def put_many(self, number: int, count: int, first: Row) -> None:
+        """Store rows of equal blocks in a row, at most as many as there are, without markers.
+
+        Args:
+            number: of the first block.
+            count: how many blocks.
+            first: the row of the first; the flags are its alone.
+        """
+        base = np.frombuffer(BLOCK.pack(*first._replace(flags=0)), np.int64)
+        steps = np.zeros(len(base), np.int64)
+        steps[_COUNTER], steps[_FIRST] = 1, first.points
+        at = number & (self._slots - 1)
+        straight = min(count, self._slots - at)
+        for place, begin, end in ((at, 0, straight), (0, straight, count)):
+            words = self._words[place : place + end - begin]
+            np.multiply(np.arange(begin, end)[:, None], steps, out=words)
+            words += base
+        self._words[at, _FLAGS] = first.flags
 
     def row(self, number: int) -> Row:
         """Return a row."""

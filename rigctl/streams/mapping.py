@@ -53,22 +53,26 @@ class FrameRing:
 
     def put(self, first: int, frames: npt.NDArray[Any]) -> None:
         """Store frames, at most the capacity, as the counts from `first` on."""
-        at = first % self.capacity
-        points = len(frames)
-        self._frames[at : at + points] = frames
-        if not self._mirrored:
-            self._put_twin(at, frames)
+        self.window(first, first + len(frames))[:] = frames
+        self.repeat(first, len(frames))
 
     def window(self, start: int, stop: int) -> npt.NDArray[Any]:
-        """Return the place of at most the capacity of frames, not a copy."""
+        """Return the place of at most the capacity of frames, not a copy.
+
+        Who writes into it says so afterwards with `repeat`.
+        """
         at = start % self.capacity
         return self._frames[at : at + stop - start]
 
-    def _put_twin(self, at: int, frames: npt.NDArray[Any]) -> None:
-        below = min(len(frames), self.capacity - at)
+    def repeat(self, first: int, points: int) -> None:
+        """Make the halves the same where frames were written, if the system does not."""
+        if self._mirrored:
+            return
+        at = first % self.capacity
+        below = min(points, self.capacity - at)
         twin = at + self.capacity
-        self._frames[twin : twin + below] = frames[:below]
-        self._frames[: len(frames) - below] = frames[below:]
+        self._frames[twin : twin + below] = self._frames[at : at + below]
+        self._frames[: points - below] = self._frames[self.capacity : at + points]
 
 
 def create_frames(

@@ -50,6 +50,7 @@ class RingWriter:
         self._dtype = plan.info.numpy_dtype
         # A block that would replace more than half of the ring leaves readers no time.
         self._largest = max(plan.capacity // 2, 1)
+        self._most_blocks = plan.block_slots // 2
         self._marker_bytes = plan.marker_bytes
         self._samples = self._markers = self._blocks = self._run = 0
         self._flags = BlockFlags.NONE
@@ -130,7 +131,7 @@ class RingWriter:
             RingError: its samples have another layout, or its markers are larger than their ring.
             RingClosed: the ring is closed.
         """
-        self._check(block)
+        self._check(block.samples.dtype, block.samples.shape[1:])
         if len(block.samples) <= self._largest:
             self._publish(block, encode_markers(block.markers))
             return
@@ -144,10 +145,22 @@ class RingWriter:
             RingError: their samples have another layout.
             RingClosed: the ring is closed.
         """
-        flags = burst.flags
-        for number, samples in enumerate(burst.samples):
-            self.write(Block(samples, burst.counter + number, burst.arrival_s, (), flags))
-            flags = BlockFlags.NONE
+        samples = burst.samples
+        self._check(samples.dtype, samples.shape[2:])
+        points = samples.shape[1]
+        if not 0 < points <= self._largest:
+            self._write_singly(burst)
+            return
+        at_once = min(self._largest // points, self._most_blocks)
+        for begin in range(0, len(samples), at_once):
+            flags = burst.flags if begin == 0 else BlockFlags.NONE
+            piece = replace(
+                burst,
+                samples=samples[begin : begin + at_once],
+                counter=burst.counter + begin,
+                flags=flags,
+            )
+            self._publish_burst(piece)
 
     def heartbeat(self) -> None:
         """Show that the writer works although there is nothing to write."""
@@ -167,15 +180,21 @@ class RingWriter:
         folders.remove(self._folder)
         self._segment.close()
 
-    def _check(self, block: Block) -> None:
-        samples = block.samples
-        if samples.dtype != self._dtype or samples.shape[1:] != self.info.shape:
+    def _check(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        """Refuse frames of another dtype or shape, and all when the ring is closed."""
+        if dtype != self._dtype or shape != self.info.shape:
             raise RingError(
                 f"the ring {self.name!r} holds {self.info.dtype} frames of {self.info.shape}, "
-                f"not {samples.dtype} of {samples.shape[1:]}"
+                f"not {dtype} of {shape}"
             )
         if self.closed:
             raise RingClosed(f"the ring {self.name!r} is closed")
+
+    def _write_singly(self, burst: Burst) -> None:
+        flags = burst.flags
+        for number, samples in enumerate(burst.samples):
+            self.write(Block(samples, burst.counter + number, burst.arrival_s, (), flags))
+            flags = BlockFlags.NONE
 
     def _publish(self, block: Block, markers: bytes) -> None:
         """Announce, write, publish, wake: the order is the protocol."""
@@ -193,20 +212,36 @@ class RingWriter:
         if markers:
             segment.markers.put(row.markers_begin, np.frombuffer(markers, np.uint8))
         segment.table.put(self._blocks, row)
-        self._samples, self._markers = row.stop, row.markers_end
-        self._blocks += 1
+        self._markers = row.markers_end
+        self._show(row.stop, self._blocks + 1)
+
+    def _publish_burst(self, burst: Burst) -> None:
+        """Announce, write, publish and wake once for many blocks."""
+        segment, (blocks, points) = self._segment, burst.samples.shape[:2]
+        row = self._row(burst, points, 0)
+        stop = row.first + blocks * points
+        segment.head.announce(stop, self._markers, self._blocks + blocks)
+        window = segment.samples.window(row.first, stop)
+        np.copyto(window.reshape(burst.samples.shape), burst.samples)
+        segment.samples.repeat(row.first, blocks * points)
+        segment.head.arrival_s = burst.arrival_s
+        segment.table.put_many(self._blocks, blocks, row)
+        self._show(stop, self._blocks + blocks)
+
+    def _show(self, samples: int, blocks: int) -> None:
+        self._samples, self._blocks = samples, blocks
         self._flags = BlockFlags.NONE
-        segment.head.publish(self._samples, self._blocks)
+        self._segment.head.publish(samples, blocks)
         self.heartbeat()
         self._bells.ring()
 
-    def _row(self, block: Block, points: int, marker_bytes: int) -> Row:
+    def _row(self, item: Block | Burst, points: int, marker_bytes: int) -> Row:
         return Row(
-            counter=block.counter,
+            counter=item.counter,
             first=self._samples,
             points=points,
-            arrival_s=block.arrival_s,
-            flags=int(block.flags | self._flags),
+            arrival_s=item.arrival_s,
+            flags=int(item.flags | self._flags),
             run=self._run,
             markers_begin=self._markers,
             markers_end=self._markers + marker_bytes,
