@@ -48,7 +48,9 @@ class FrameRing:
 
     def __init__(self, frames: npt.NDArray[Any], *, mirrored: bool) -> None:
         self.capacity = len(frames) // 2
-        self._frames = frames
+        self.frames = frames
+        self.memory = frames.reshape(-1).view(np.uint8).data
+        """The same as bytes."""
         self._mirrored = mirrored
 
     def put(self, first: int, frames: npt.NDArray[Any]) -> None:
@@ -62,7 +64,7 @@ class FrameRing:
         Who writes into it says so afterwards with `repeat`.
         """
         at = start % self.capacity
-        return self._frames[at : at + stop - start]
+        return self.frames[at : at + stop - start]
 
     def repeat(self, first: int, points: int) -> None:
         """Make the halves the same where frames were written, if the system does not."""
@@ -71,8 +73,8 @@ class FrameRing:
         at = first % self.capacity
         below = min(points, self.capacity - at)
         twin = at + self.capacity
-        self._frames[twin : twin + below] = self._frames[at : at + below]
-        self._frames[: points - below] = self._frames[self.capacity : at + points]
+        self.frames[twin : twin + below] = self.frames[at : at + below]
+        self.frames[: points - below] = self.frames[self.capacity : at + points]
 
 
 def create_frames(
