@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from rigctl.blocks import BlockFlags, Marker
 from rigctl.errors import RingError
-from rigctl.streams.layout import BLOCK, BLOCKS
+from rigctl.streams.layout import BLOCK, BLOCKS, WORD
 from rigctl.streams.mapping import create_file, map_file
 
 FIRST_SAMPLE_FLAGS = (
     BlockFlags.GAP_BEFORE | BlockFlags.NEW_RUN | BlockFlags.START | BlockFlags.ROLL_OVER
 )
 """What is true of a block's first sample, so of the first of its pieces only."""
+
+_COUNTER, _FIRST, _FLAGS = 0, 1, 4
+"""Which words of a row these are."""
 
 _Fields = tuple[int, str, str, int, int]
 _ENCODER = msgspec.msgpack.Encoder()
@@ -72,9 +76,15 @@ class BlockTable:
 
     def __init__(self, folder: Path, slots: int, *, writable: bool) -> None:
         self._slots = slots
-        self._memory = map_file(folder / BLOCKS, writable=writable)
-        if len(self._memory) != slots * BLOCK.size:
+        self.memory = map_file(folder / BLOCKS, writable=writable)
+        if len(self.memory) != slots * BLOCK.size:
             raise RingError(f"{folder / BLOCKS}: its size is not what the ring's head says")
+        self._words = np.frombuffer(self.memory, np.int64).reshape(slots, -1)
+        # Rows of equal blocks are the first one's words, and so much more for each that follows.
+        self._first = np.zeros(BLOCK.size // WORD, np.int64)
+        self._steps = np.zeros_like(self._first)
+        self._steps[_COUNTER] = 1
+        self._numbers = np.arange(slots if writable else 0).reshape(-1, 1)
 
     @classmethod
     def create(cls, folder: Path, slots: int) -> "BlockTable":
@@ -85,19 +95,41 @@ class BlockTable:
 
     def put(self, number: int, row: Row) -> None:
         """Store a row."""
-        BLOCK.pack_into(self._memory, (number & (self._slots - 1)) * BLOCK.size, *row)
+        BLOCK.pack_into(self.memory, (number & (self._slots - 1)) * BLOCK.size, *row)
+
+    def put_many(self, number: int, count: int, first: Row) -> None:
+        """Store rows of equal blocks in a row, at most as many as there are, without markers.
+
+        Args:
+            number: of the first block.
+            count: how many blocks.
+            first: the row of the first; the flags are its alone.
+        """
+        BLOCK.pack_into(self._first.data, 0, *first)
+        self._first[_FLAGS], self._steps[_FIRST] = 0, first.points
+        at = number & (self._slots - 1)
+        straight = min(count, self._slots - at)
+        self._put_straight(at, 0, straight)
+        if straight < count:
+            self._put_straight(0, straight, count)
+        self._words[at, _FLAGS] = first.flags
+
+    def _put_straight(self, at: int, begin: int, end: int) -> None:
+        words = self._words[at : at + end - begin]
+        np.multiply(self._numbers[begin:end], self._steps, out=words)
+        np.add(words, self._first, out=words)
 
     def row(self, number: int) -> Row:
         """Return a row."""
         at = (number & (self._slots - 1)) * BLOCK.size
-        return Row(*BLOCK.unpack_from(self._memory, at))
+        return Row(*BLOCK.unpack_from(self.memory, at))
 
     def rows(self, start: int, stop: int) -> list[Row]:
         """Return rows, at most as many as there are."""
         at = start & (self._slots - 1)
         straight = min(stop - start, self._slots - at)
-        raw = self._memory[at * BLOCK.size : (at + straight) * BLOCK.size]
-        raw += self._memory[: (stop - start - straight) * BLOCK.size]
+        raw = self.memory[at * BLOCK.size : (at + straight) * BLOCK.size]
+        raw += self.memory[: (stop - start - straight) * BLOCK.size]
         return [Row(*fields) for fields in BLOCK.iter_unpack(raw)]
 
 

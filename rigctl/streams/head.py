@@ -46,11 +46,12 @@ class Head:
         self._bytes = memoryview(map_file(path, writable=writable))
         if len(self._bytes) <= layout.PLAN_BYTE:
             raise RingError(f"{path} is not the head of a ring")
-        self._words = self._bytes[: layout.REASON_BYTE].cast("q")
-        self._times = self._bytes[: layout.REASON_BYTE].cast("d")
-        if self._words[layout.MAGIC_AT] != layout.MAGIC:
+        self.words = self._bytes[: layout.REASON_BYTE].cast("q")
+        """The counts and facts, see `layout`; only for who needs no lock."""
+        self.times = self._bytes[: layout.REASON_BYTE].cast("d")
+        if self.words[layout.MAGIC_AT] != layout.MAGIC:
             raise RingError(f"{path} is not the head of a ring of this version")
-        size = self._words[layout.PLAN_SIZE_AT]
+        size = self.words[layout.PLAN_SIZE_AT]
         self.plan = decode_plan(bytes(self._bytes[layout.PLAN_BYTE : layout.PLAN_BYTE + size]))
         self._fence: Fence | None = Fence(path) if self.plan.locked else None
         self._order = self._fence or contextlib.nullcontext()
@@ -69,41 +70,41 @@ class Head:
     def announce(self, samples: int, markers: int, blocks: int) -> None:
         """Tell up to which counts will be written: what they replace is invalid from now on."""
         with self._order:
-            self._words[layout.SAMPLES_BEGIN_AT] = samples
-            self._words[layout.MARKERS_BEGIN_AT] = markers
-            self._words[layout.BLOCKS_BEGIN_AT] = blocks
+            self.words[layout.SAMPLES_BEGIN_AT] = samples
+            self.words[layout.MARKERS_BEGIN_AT] = markers
+            self.words[layout.BLOCKS_BEGIN_AT] = blocks
 
     def publish(self, samples: int, blocks: int) -> None:
         """Tell up to which counts all is written; a block counts once its samples do."""
         with self._order:
-            self._words[layout.BLOCKS_END_AT] = blocks
-            self._words[layout.SAMPLES_END_AT] = samples
+            self.words[layout.BLOCKS_END_AT] = blocks
+            self.words[layout.SAMPLES_END_AT] = samples
 
     @property
     def samples(self) -> int:
         """How many samples are published."""
         with self._order:
-            return self._words[layout.SAMPLES_END_AT]
+            return self.words[layout.SAMPLES_END_AT]
 
     @property
     def blocks(self) -> int:
         """How many blocks are published."""
         with self._order:
-            return self._words[layout.BLOCKS_END_AT]
+            return self.words[layout.BLOCKS_END_AT]
 
     @property
     def tail(self) -> int:
         """The oldest sample that is surely not overwritten."""
         with self._order:
-            return max(self._words[layout.SAMPLES_BEGIN_AT] - self.plan.capacity, 0)
+            return max(self.words[layout.SAMPLES_BEGIN_AT] - self.plan.capacity, 0)
 
     @property
     def tails(self) -> Counts:
         """The oldest sample, marker byte and block that are surely not overwritten."""
         with self._order:
-            samples = self._words[layout.SAMPLES_BEGIN_AT]
-            markers = self._words[layout.MARKERS_BEGIN_AT]
-            blocks = self._words[layout.BLOCKS_BEGIN_AT]
+            samples = self.words[layout.SAMPLES_BEGIN_AT]
+            markers = self.words[layout.MARKERS_BEGIN_AT]
+            blocks = self.words[layout.BLOCKS_BEGIN_AT]
         plan = self.plan
         return Counts(
             max(samples - plan.capacity, 0),
@@ -114,40 +115,40 @@ class Head:
     @property
     def run(self) -> int:
         """How many runs have begun."""
-        return self._words[layout.RUN_AT]
+        return self.words[layout.RUN_AT]
 
     @run.setter
     def run(self, number: int) -> None:
-        self._words[layout.RUN_AT] = number
+        self.words[layout.RUN_AT] = number
 
     @property
     def arrival_s(self) -> float:
         """When the last samples arrived; 0.0 before."""
-        return self._times[layout.ARRIVAL_AT]
+        return self.times[layout.ARRIVAL_AT]
 
     @arrival_s.setter
     def arrival_s(self, when_s: float) -> None:
-        self._times[layout.ARRIVAL_AT] = when_s
+        self.times[layout.ARRIVAL_AT] = when_s
 
     @property
     def heartbeat_s(self) -> float:
         """When the writer last showed that it works."""
-        return self._times[layout.HEARTBEAT_AT]
+        return self.times[layout.HEARTBEAT_AT]
 
     @heartbeat_s.setter
     def heartbeat_s(self, when_s: float) -> None:
-        self._times[layout.HEARTBEAT_AT] = when_s
+        self.times[layout.HEARTBEAT_AT] = when_s
 
     @property
     def closed(self) -> bool:
         """Whether nothing will follow."""
         with self._order:
-            return bool(self._words[layout.CLOSED_AT])
+            return bool(self.words[layout.CLOSED_AT])
 
     @property
     def reason(self) -> str:
         """Why it was closed."""
-        size = self._words[layout.REASON_SIZE_AT]
+        size = self.words[layout.REASON_SIZE_AT]
         raw = bytes(self._bytes[layout.REASON_BYTE : layout.REASON_BYTE + size])
         return raw.decode("utf-8", "replace")
 
@@ -155,9 +156,9 @@ class Head:
         """Tell that nothing will follow, and why."""
         raw = reason.encode("utf-8", "replace")[:_REASON_BYTES]
         self._bytes[layout.REASON_BYTE : layout.REASON_BYTE + len(raw)] = raw
-        self._words[layout.REASON_SIZE_AT] = len(raw)
+        self.words[layout.REASON_SIZE_AT] = len(raw)
         with self._order:
-            self._words[layout.CLOSED_AT] = 1
+            self.words[layout.CLOSED_AT] = 1
 
     def close(self) -> None:
         """Give the lock's descriptor back; what the head says stays readable without it."""

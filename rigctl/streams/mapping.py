@@ -48,27 +48,33 @@ class FrameRing:
 
     def __init__(self, frames: npt.NDArray[Any], *, mirrored: bool) -> None:
         self.capacity = len(frames) // 2
-        self._frames = frames
+        self.frames = frames
+        self.memory = frames.reshape(-1).view(np.uint8).data
+        """The same as bytes."""
         self._mirrored = mirrored
 
     def put(self, first: int, frames: npt.NDArray[Any]) -> None:
         """Store frames, at most the capacity, as the counts from `first` on."""
-        at = first % self.capacity
-        points = len(frames)
-        self._frames[at : at + points] = frames
-        if not self._mirrored:
-            self._put_twin(at, frames)
+        self.window(first, first + len(frames))[:] = frames
+        self.repeat(first, len(frames))
 
     def window(self, start: int, stop: int) -> npt.NDArray[Any]:
-        """Return the place of at most the capacity of frames, not a copy."""
-        at = start % self.capacity
-        return self._frames[at : at + stop - start]
+        """Return the place of at most the capacity of frames, not a copy.
 
-    def _put_twin(self, at: int, frames: npt.NDArray[Any]) -> None:
-        below = min(len(frames), self.capacity - at)
+        Who writes into it says so afterwards with `repeat`.
+        """
+        at = start % self.capacity
+        return self.frames[at : at + stop - start]
+
+    def repeat(self, first: int, points: int) -> None:
+        """Make the halves the same where frames were written, if the system does not."""
+        if self._mirrored:
+            return
+        at = first % self.capacity
+        below = min(points, self.capacity - at)
         twin = at + self.capacity
-        self._frames[twin : twin + below] = frames[:below]
-        self._frames[: len(frames) - below] = frames[below:]
+        self.frames[twin : twin + below] = self.frames[at : at + below]
+        self.frames[: points - below] = self.frames[self.capacity : at + points]
 
 
 def create_frames(

@@ -107,7 +107,7 @@ class RingReader:
     @property
     def last_heartbeat_s(self) -> float:
         """When the writer last wrote or showed that it works, on the rig's clock."""
-        return self._head.heartbeat_s
+        return max(self._head.heartbeat_s, self._head.arrival_s)
 
     @contextlib.contextmanager
     def view(self, start: int, stop: int) -> Iterator[Samples]:

@@ -29,7 +29,8 @@ class Registry:
 
     def __init__(self, folder: Path) -> None:
         self._fd = os.open(folder / READERS, os.O_RDWR | os.O_CLOEXEC)
-        self._word = memoryview(mmap.mmap(self._fd, WORD)).cast("q")
+        self.word = memoryview(mmap.mmap(self._fd, WORD)).cast("q")
+        """The counter: changes whenever a reader has come, -1 when the ring is gone."""
 
     @classmethod
     def create(cls, folder: Path) -> "Registry":
@@ -37,11 +38,6 @@ class Registry:
         with create_file(folder / READERS, WORD):
             pass
         return cls(folder)
-
-    @property
-    def generation(self) -> int:
-        """A number that changes whenever a reader has come."""
-        return self._word[0]
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
@@ -52,17 +48,17 @@ class Registry:
         """
         fcntl.flock(self._fd, fcntl.LOCK_EX)  # held for microseconds
         try:
-            if self._word[0] == _GONE:
+            if self.word[0] == _GONE:
                 raise RingError("the ring is removed")
             yield
-            if self._word[0] != _GONE:
-                self._word[0] += 1
+            if self.word[0] != _GONE:
+                self.word[0] += 1
         finally:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def mark_gone(self) -> None:
         """Tell that the ring is removed; only while `changing`."""
-        self._word[0] = _GONE
+        self.word[0] = _GONE
 
     def close(self) -> None:
         """Give the descriptor back; the counter stays readable."""

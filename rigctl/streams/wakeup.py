@@ -82,13 +82,17 @@ class Bells:
 
     def __init__(self, folder: Path, registry: Registry) -> None:
         self._folder = folder
-        self._registry = registry
-        self._seen = registry.generation
+        self._readers = registry.word
+        self._seen = self._readers[0]
         self._fds: dict[Path, int] = {}
 
-    def ring(self) -> None:
-        """Wake every reader; never waits."""
-        generation = self._registry.generation
+    def ring(self) -> int | None:
+        """Wake every reader; never waits.
+
+        Returns:
+            the registry's number while nobody is to be woken until it changes, else None.
+        """
+        generation = self._readers[0]
         if generation != self._seen:
             self._seen = generation
             self._find()
@@ -99,6 +103,7 @@ class Bells:
                 pass  # full: it has been woken often enough
             except BrokenPipeError:
                 self._drop(path)
+        return None if self._fds else generation
 
     def close(self) -> None:
         """Close them all; the FIFOs are their readers'."""

@@ -99,6 +99,8 @@ def test_heartbeat_and_arrival_are_shown(ring):
     before = time.monotonic()
     writer.heartbeat()
     assert before <= reader.last_heartbeat_s <= time.monotonic()
+    writer.write(Block(frames(1, 2), 0, 1e9))
+    assert reader.last_heartbeat_s == reader.last_arrival_s == 1e9
 
 
 def test_closed_ring_takes_no_block(ring):
