@@ -114,7 +114,7 @@ class RdaClient:
         try:
             async with asyncio.timeout(settings.connect_s):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: RdaConnection(Parser(settings.max_message_bytes)),
+                    lambda: RdaConnection(Parser(settings.max_message_bytes, in_rows=True)),
                     settings.host,
                     settings.port,
                 )
