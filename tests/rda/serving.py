@@ -67,7 +67,7 @@ def quick(port: int, **changes: object) -> ClientSettings:
 
 
 async def read_until(items: AsyncIterator[Item], last: Callable[[Item], bool]) -> list[Item]:
-    """Return the items up to the first for which `last` holds, and its burst; bursts taken apart."""
+    """Return the items up to the first for which `last` holds; bursts are taken apart."""
     found: list[Item] = []
     async with asyncio.timeout(DEADLINE_S):
         async for item in items:
