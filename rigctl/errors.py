@@ -16,6 +16,7 @@ RigctlError
 ├── Refused                   a rig's state does not allow the command
 ├── JournalError              a journal that cannot be read or written
 ├── DeviceError               a device that cannot be opened or read
+│   └── NoServer              ... nothing that serves it answers    (a ConnectionError)
 ├── StreamError               a stream that delivers nothing
 ├── RingError                 shared memory between processes
 │   ├── NotYet                ... samples that are not written yet
@@ -136,6 +137,10 @@ class JournalError(RigctlError):
 
 class DeviceError(RigctlError):
     """A device that cannot be opened or read."""
+
+
+class NoServer(DeviceError, ConnectionError):
+    """Nothing answers where a device's server should be."""
 
 
 class StreamError(RigctlError):

@@ -23,6 +23,7 @@ from rigctl.cli.interrupts import on_interrupt
 from rigctl.cli.signal_choice import Choice, beginning, choose
 from rigctl.errors import ConfigError
 from rigctl.rda.client import PORT_FLOAT32, PORT_INT16
+from rigctl.rda.faultlist import FAULTS
 from rigctl.rda.simulator import Simulator, SimulatorSettings
 from rigctl.rda.source import Source
 
@@ -60,6 +61,7 @@ def simulate() -> None:
 @click.option("--speed", type=float, default=1.0, metavar="N", help="times the true rate, or inf")
 @click.option("--once", is_flag=True, help="wait for a client, play to the last sample, end")
 @click.option("--seconds", metavar="TIME", help="play so much of the signal, then end")
+@click.option("--fault", default="", metavar="NAME", help="go wrong on purpose; ? lists how")
 @click.option("--json", "as_json", is_flag=True, help="say where it listens as JSON")
 @told
 def rda(
@@ -72,24 +74,34 @@ def rda(
     speed: float,
     once: bool,
     seconds: str | None,
+    fault: str,
     as_json: bool,
 ) -> None:
     """Play a recording or a test signal to RDA clients, as an amplifier's program does.
 
     Goes on, from the beginning again and again, until ^C. One line tells when clients can connect.
     """
+    if fault == "?":
+        _list_faults()
+        return
     source = choose(Choice(replay=replay, channels=channels, rate=rate, dtype=dtype))
-    settings = _settings(host, _PORTS[source.info.dtype] if port is None else port, speed, once)
+    port = _PORTS[source.info.dtype] if port is None else port
+    settings = _settings(host, port, speed=speed, once=once, fault=fault)
     length_s = None if seconds is None else option_seconds("--seconds", seconds)
     play = _play(source, replay, settings, length_s)
     asyncio.run(_serve(play, settings, as_json))
 
 
-def _settings(host: str, port: int, speed: float, once: bool) -> SimulatorSettings:
+def _list_faults() -> None:
+    for name, fault in FAULTS.items():
+        click.echo(f"{name:20}{fault.does}")
+
+
+def _settings(host: str, port: int, *, speed: float, once: bool, fault: str) -> SimulatorSettings:
     if not 0 <= port <= _HIGHEST_PORT:
         raise ConfigError("", "--port", f"{port} does not lie in 0 to {_HIGHEST_PORT}")
     try:
-        return SimulatorSettings(host, port, speed=speed, once=once)
+        return SimulatorSettings(host, port, speed=speed, once=once, fault=fault)
     except ConfigError as error:
         raise ConfigError("", f"--{error.key}", error.problem) from None
 

@@ -7,10 +7,17 @@ Blocks that follow each other without a break become one append.  Lost blocks of
 to a limit, are stood in for, so that sample index stays time; a longer loss, one of unknown length,
 or a new run of the source begins a new segment, as the first block does.  Nothing is ever filled in
 silently.
+
+What is missing before a new run, such as the one that a lost connection leads to, is measured: by
+the blocks' numbers where the source went on counting meanwhile, that is where their jump fits the
+time that went by, else by that time itself.  It is counted, never filled in.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
 
 from rigctl.blocks import BlockFlags
 from rigctl.streams import BlockRecord
@@ -36,6 +43,13 @@ class Fill:
     arrival_s: float
 
 
+class Measure(StrEnum):
+    """How it is known how many samples are missing."""
+
+    NUMBERS = "counted by block numbers"
+    CLOCK = "measured by the clock"
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Begin a new segment: what lies before is not continuous with what follows."""
@@ -46,9 +60,15 @@ class Segment:
     """How many samples that block has."""
     missing: int
     """How many samples are lost, where that is known; else 0."""
+    measure: Measure = Measure.NUMBERS
 
 
 Step = Append | Fill | Segment
+
+_UNEVEN_S = 0.5
+"""By how much arrivals may be uneven: networks pause, and servers send what has piled up."""
+_DRIFT = 1e-3
+"""By how much the source's clock may differ from the rig's; real ones keep to a tenth of it."""
 
 
 class Sequence:
@@ -56,16 +76,27 @@ class Sequence:
 
     Args:
         fill_limit: the longest loss, in samples, that is stood in for.
+        rate_hz: samples per second, nominal.
+        after: the last block of another ring with the same layout, which these blocks follow on.
     """
 
-    def __init__(self, fill_limit: int) -> None:
+    def __init__(
+        self, fill_limit: int, rate_hz: Fraction, after: BlockRecord | None = None
+    ) -> None:
         self._fill_limit = fill_limit
-        self._last: BlockRecord | None = None
-        self._points = 0
+        self._rate_hz = rate_hz
+        self._last = after
+        self._is_new_ring = True
+        self._points = after.points if after else 0
         """How many samples a block of this source has: the last that had any, its pieces together.
         """
         self._skipped_samples = 0
         self._skipped_blocks = 0
+
+    @property
+    def last(self) -> BlockRecord | None:
+        """The last block that was taken."""
+        return self._last
 
     def overrun(self, samples: int, blocks: int) -> None:
         """The ring was lapped: so much was lost between this batch and the one before."""
@@ -84,15 +115,39 @@ class Sequence:
 
     def _break_before(self, block: BlockRecord) -> list[Step]:
         last, skipped, lost_blocks = self._last, self._skipped_samples, self._lost_blocks(block)
+        is_new_ring, self._is_new_ring = self._is_new_ring, False
         self._skipped_samples = self._skipped_blocks = 0
-        if last is None or block.run != last.run or block.flags & BlockFlags.NEW_RUN:
+        missing = skipped + lost_blocks * (self._points or block.points)
+        if last is None:
             return [Segment(block.arrival_s, block.points, skipped)]
+        if is_new_ring or block.run != last.run or block.flags & BlockFlags.NEW_RUN:
+            return [self._break_between(last, block, skipped, missing)]
         if not (skipped or lost_blocks or block.flags & BlockFlags.GAP_BEFORE):
             return []
-        missing = skipped + lost_blocks * (self._points or block.points)
         if 0 < missing <= self._fill_limit:
             return [Fill(missing, last.counter + 1, block.arrival_s)]
         return [Segment(block.arrival_s, block.points, missing)]
+
+    def _break_between(
+        self, last: BlockRecord, block: BlockRecord, skipped: int, counted: int
+    ) -> Segment:
+        """Return the segment that a new run begins, with what is missing before it."""
+        elapsed = self._samples_in(block.arrival_s - last.arrival_s) - block.points
+        has_gone_on = last.counter < block.counter
+        if has_gone_on and abs(elapsed - counted) <= self._tolerance(elapsed, block):
+            return Segment(block.arrival_s, block.points, counted)
+        # Less than a block is what arrivals are uneven by, and no loss.
+        unsure = max(self._points, block.points)
+        missing = max(elapsed if elapsed > unsure else 0, skipped)
+        return Segment(block.arrival_s, block.points, missing, Measure.CLOCK)
+
+    def _samples_in(self, duration_s: float) -> int:
+        return round(duration_s * self._rate_hz) if math.isfinite(duration_s) else 0
+
+    def _tolerance(self, elapsed: int, block: BlockRecord) -> float:
+        """Return by how many samples a count may differ from the time that went by."""
+        uneven = self._samples_in(_UNEVEN_S) + 2 * max(self._points, block.points)
+        return uneven + abs(elapsed) * _DRIFT
 
     def _lost_blocks(self, block: BlockRecord) -> int:
         """Return how many blocks the source sent that never came into the ring."""

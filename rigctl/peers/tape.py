@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 
 from rigctl.blocks import Marker, StreamInfo
@@ -53,7 +54,8 @@ class Tape:
         self._interruption: Interruption | None = None
         self._writers: list[StreamWriter] = []
         self._overruns = 0
-        self._sequence = Sequence(0)
+        self._sequence = Sequence(0, Fraction(1))
+        self._layout: StreamInfo | None = None
         self._offset = 0
         self._start: float | None = None
         self._is_seamless = False
@@ -65,7 +67,9 @@ class Tape:
 
     def thread(self, info: StreamInfo, position: int) -> None:
         """Take another ring: its samples from a position on are what follows."""
-        self._sequence = Sequence(int(FILL_LIMIT_S * info.rate_hz))
+        after = self._sequence.last if info == self._layout else None
+        self._layout = info
+        self._sequence = Sequence(int(FILL_LIMIT_S * info.rate_hz), info.rate_hz, after)
         former = self._former_of(info)
         self._offset = (former.last.samples if former else self.samples) - position
 
@@ -215,7 +219,8 @@ class Tape:
                 _wall_s(began_s),
             )
         if goes_on or missing:
-            log.warning("%s: a new segment, %d samples lost", self.stream, missing)
+            text = "%s: a new segment, %d samples lost, %s"
+            log.warning(text, self.stream, missing, step.measure)
         when = datetime.fromtimestamp(_wall_s(began_s), UTC)
         writer.new_segment(when, lost=goes_on, missing=missing)
 

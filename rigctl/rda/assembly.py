@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rigctl.blocks import Block, BlockFlags, Item, Lull, Marker, Notice, Run, StreamInfo
+from rigctl.blocks import Block, BlockFlags, Burst, Item, Lull, Marker, Notice, Run, StreamInfo
 from rigctl.rda.layout import layout
 from rigctl.rda.messages import (
     Data,
+    DataRow,
     ImpedanceData,
     ImpedanceStart,
     ImpedanceStop,
@@ -69,6 +70,8 @@ class Assembler:
         """
         if isinstance(message, Data):
             return self._data(message, arrival_s)
+        if isinstance(message, DataRow):
+            return self._row(message, arrival_s)
         return self._RULES[type(message)](self, message)
 
     def _data(self, data: Data, arrival_s: float) -> list[Item]:
@@ -76,7 +79,7 @@ class Assembler:
         if place.step is Step.REPEAT:
             return self._tally.count("repeat", _REPEAT_TEXT)
         self._counter, self._paused = place.counter, False
-        begun = self._run_for(data, place)
+        begun = self._run_for(data.samples.dtype, place)
         flags = _flags(begun, place)
         if not data.markers and not data.faults:  # nearly always
             return [*begun, Block(data.samples, place.counter, arrival_s, (), flags)]
@@ -84,9 +87,20 @@ class Assembler:
         block = Block(data.samples, place.counter, arrival_s, markers, flags)
         return [*begun, *_faults("bad_markers", data.faults), *moved, block]
 
-    def _run_for(self, data: Data, place: Numbered) -> list[Item]:
+    def _row(self, row: DataRow, arrival_s: float) -> list[Item]:
+        if number(self._counter, row.block).step is Step.REPEAT:
+            repeated, rest = (
+                Data(row.block, row.samples[0]),
+                DataRow(row.block + 1, row.samples[1:]),
+            )
+            return [*self._data(repeated, arrival_s), *self._row(rest, arrival_s)]
+        place = number(self._counter, row.block)
+        self._counter, self._paused = place.counter + len(row.samples) - 1, False
+        begun = self._run_for(row.samples.dtype, place)
+        return [*begun, Burst(row.samples, place.counter, arrival_s, _flags(begun, place))]
+
+    def _run_for(self, dtype: np.dtype[Any], place: Numbered) -> list[Item]:
         """Return a new run where this block cannot go on in the one before."""
-        dtype = data.samples.dtype
         if self._run is not None and self._dtype == dtype and place.step is not Step.FALL:
             return []
         assert self._start is not None  # the parser gives no Data without a START

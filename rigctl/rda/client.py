@@ -9,7 +9,7 @@ From: `connection` (messages), `assembly` (the items that they mean).  To: `devi
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -56,11 +56,13 @@ class RdaClient:
 
     def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
+        self.is_connected = False
+        """Whether there is a connection at present."""
         self._lost = False
         self._said: Lull | None = None
         self._waits = _waits(*settings.backoff_s)
 
-    def __aiter__(self) -> AsyncIterator[Item]:
+    def __aiter__(self) -> AsyncGenerator[Item, None]:
         """Connect, and yield what comes; closing the iterator closes the connection.
 
         Raises:
@@ -84,15 +86,17 @@ class RdaClient:
             for lull in self._say(f"cannot connect to {self._settings.where}: {_text(error)}"):
                 yield lull
             return
+        self.is_connected = True
         try:
             async with aclosing(self._session(connection)) as items:
                 async for item in items:
                     yield item
         except (ProtocolError, OSError) as error:
-            self._lost = True
+            self._lost, self.is_connected = True, False
             for lull in self._say(f"connection to {self._settings.where} lost: {error}"):
                 yield lull
         finally:
+            self.is_connected = False
             await connection.close()
 
     async def _session(self, connection: RdaConnection) -> AsyncGenerator[Item, None]:
@@ -114,7 +118,7 @@ class RdaClient:
         try:
             async with asyncio.timeout(settings.connect_s):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: RdaConnection(Parser(settings.max_message_bytes)),
+                    lambda: RdaConnection(Parser(settings.max_message_bytes, in_rows=True)),
                     settings.host,
                     settings.port,
                 )

@@ -19,7 +19,7 @@ from rigctl.errors import ProtocolError
 from rigctl.rda.messages import Message
 from rigctl.rda.protocol import Parser
 
-_STAGING_BYTES = 256 * 2**10
+_STAGING_BYTES = 2**20
 _KEEPALIVE_IDLE_S = 5
 _KEEPALIVE_INTERVAL_S = 2
 _KEEPALIVE_PROBES = 3

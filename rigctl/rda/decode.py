@@ -35,10 +35,11 @@ from rigctl.rda.messages import (
 )
 from rigctl.rda.text import UNIT_BYTES, channel_names, split_texts, split_wide_texts, wide_end
 
-_SAMPLE_TYPES: dict[int, np.dtype[Any]] = {
+SAMPLE_TYPES: dict[int, np.dtype[Any]] = {
     MessageType.DATA16.value: np.dtype("<i2"),
     MessageType.DATA32.value: np.dtype("<f4"),
 }
+"""The samples of each type of data message."""
 
 
 def decode(kind: int, body: memoryview, channels: int) -> Message:
@@ -52,7 +53,7 @@ def decode(kind: int, body: memoryview, channels: int) -> Message:
     Raises:
         ProtocolError: the body is too short for what it says.
     """
-    if kind in _SAMPLE_TYPES:
+    if kind in SAMPLE_TYPES:
         return _data(kind, body, channels)
     decoder = _DECODERS.get(kind)
     return decoder(body) if decoder else Unknown(kind, wire.HEADER.size + len(body))
@@ -63,7 +64,7 @@ def _data(kind: int, body: memoryview, channels: int) -> Data | StrayData:
     block, points, count = wire.DATA.unpack_from(body)
     if not channels:
         return StrayData(block, points)
-    dtype = _SAMPLE_TYPES[kind]
+    dtype = SAMPLE_TYPES[kind]
     end = wire.DATA.size + points * channels * dtype.itemsize
     _need(body, end, kind)
     samples = np.ndarray((points, channels), dtype, body, wire.DATA.size)

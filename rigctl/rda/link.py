@@ -8,10 +8,18 @@ dropped for this client alone, which sees a jump of the block number; control me
 
 import asyncio
 import logging
+import socket
+import struct
 from collections import deque
 from collections.abc import Callable
 
+from rigctl.rda.faults import Act, Deed, Fragments, Trickle
+
 _log = logging.getLogger(__name__)
+
+_TRICKLE_S = 0.1
+_RESET_AT_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER, switched on, 0 s: what is unsent is thrown away, and the other end is told so."""
 
 
 class Link(asyncio.Protocol):
@@ -32,6 +40,8 @@ class Link(asyncio.Protocol):
         self._queue: deque[bytes] = deque()
         self._full = False
         self._transport: asyncio.Transport | None = None
+        self._is_silent = False
+        self._trickle: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = asyncio.Event()
@@ -45,6 +55,8 @@ class Link(asyncio.Protocol):
 
     def send(self, message: bytes) -> None:
         """Send now, or as soon as the client takes it."""
+        if self._is_silent:
+            return
         if self._full:
             self._queue.append(message)
         elif self._transport is not None:
@@ -58,6 +70,23 @@ class Link(asyncio.Protocol):
         self.dropped += 1
         if self.dropped == 1:
             _log.warning("a client is too slow: blocks are dropped for it")
+
+    def perform(self, act: Act) -> None:
+        """Do what a fault asks for."""
+        match act:
+            case bytes(raw):
+                self.send(raw)
+            case Fragments(raw):
+                for place in range(len(raw)):
+                    self.send(raw[place : place + 1])
+            case Trickle(raw):
+                self._send_slowly(raw)
+            case Deed.FALL_SILENT:
+                self._is_silent = True
+            case Deed.RESET:
+                self._reset()
+            case Deed.CLOSE if self._transport is not None:
+                self._transport.close()
 
     async def idle(self) -> None:
         """Wait until the system took every byte, or the client is gone."""
@@ -82,6 +111,8 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what was waiting."""
+        if self._trickle is not None:
+            self._trickle.cancel()
         self._queue.clear()
         self._full = False
         self._transport = None
@@ -101,3 +132,17 @@ class Link(asyncio.Protocol):
             self.send(self._queue.popleft())
         if not self._full:
             self._idle.set()
+
+    def _send_slowly(self, raw: bytes) -> None:
+        """Send byte after byte, and nothing else any more."""
+        if self._transport is not None and raw:
+            self._is_silent = True
+            self._transport.write(raw[:1])
+            loop = asyncio.get_running_loop()
+            self._trickle = loop.call_later(_TRICKLE_S, self._send_slowly, raw[1:])
+
+    def _reset(self) -> None:
+        if self._transport is not None:
+            sock: socket.socket = self._transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
+            self._transport.abort()

@@ -66,6 +66,16 @@ class Data:
     faults: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DataRow:
+    """Data messages in a row, equal in size and type, without markers, numbered one by one."""
+
+    block: int
+    """The server's 32-bit number of the first block."""
+    samples: Samples
+    """Shape (blocks, points, channels), as they came; a strided view of the bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class StrayData:
     """Data that no START explains, so that nobody knows how many channels there are."""
@@ -157,6 +167,7 @@ class Rejected:
 Message = (
     Start
     | Data
+    | DataRow
     | StrayData
     | Stop
     | NewState

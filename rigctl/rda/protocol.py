@@ -9,9 +9,10 @@ itself: see `messages.Rejected`, `messages.StrayData` and the messages' `faults`
 
 from rigctl.errors import ProtocolError
 from rigctl.rda import wire
-from rigctl.rda.decode import decode
+from rigctl.rda.decode import SAMPLE_TYPES, decode
 from rigctl.rda.encode import encode
 from rigctl.rda.messages import Data, Message, MessageType, Rejected, Start, Stop
+from rigctl.rda.rows import find_row
 
 __all__ = ["Parser", "encode"]
 
@@ -21,10 +22,14 @@ class Parser:
 
     Args:
         max_message_bytes: larger messages break the protocol, before anything is allocated.
+        in_rows: give equal data messages in a row as one `DataRow`, which is many times faster.
     """
 
-    def __init__(self, max_message_bytes: int = wire.MAX_MESSAGE_BYTES) -> None:
+    def __init__(
+        self, max_message_bytes: int = wire.MAX_MESSAGE_BYTES, *, in_rows: bool = False
+    ) -> None:
         self._max_message_bytes = max_message_bytes
+        self._in_rows = in_rows
         self._channels = 0
         self._taken = 0
         self._rest = b""
@@ -44,8 +49,8 @@ class Parser:
         begin = 0
         try:
             while end := self._end(buffer, begin):
-                messages.append(self._take(buffer, begin, end))
-                begin = end
+                message, begin = self._take(buffer, begin, end)
+                messages.append(message)
         except ProtocolError:
             if not messages:
                 raise
@@ -88,13 +93,19 @@ class Parser:
             raise ProtocolError(f"no RDA message begins behind message {self._taken}: wrong GUID")
         raise ProtocolError("this is not an RDA server: wrong GUID (check host and port)")
 
-    def _take(self, buffer: memoryview, begin: int, end: int) -> Message:
+    def _take(self, buffer: memoryview, begin: int, end: int) -> tuple[Message, int]:
+        """Return the message, or row of messages, that begins here, and where it ends."""
         _, _, kind = wire.HEADER.unpack_from(buffer, begin)
+        if self._in_rows and kind in SAMPLE_TYPES:
+            row, row_end = find_row(buffer, begin, self._channels, SAMPLE_TYPES[kind])
+            if row is not None:
+                self._taken += len(row.samples)
+                return row, row_end
         message = decode(kind, buffer[begin + wire.HEADER.size : end], self._channels)
         self._taken += 1
         if not isinstance(message, Data):
             self._learn(message)
-        return message
+        return message, end
 
     def _learn(self, message: Message) -> None:
         if isinstance(message, Start):

@@ -14,6 +14,7 @@ import logging
 import math
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,8 @@ from rigctl.blocks import Marker
 from rigctl.errors import ConfigError
 from rigctl.rda.client import PORT_FLOAT32
 from rigctl.rda.encode import encode
+from rigctl.rda.faultlist import FAULTS
+from rigctl.rda.faults import Mischief, Moment
 from rigctl.rda.layout import info_of, start_of
 from rigctl.rda.link import Link
 from rigctl.rda.messages import Data, KeepAlive, NewState, State, Stop
@@ -54,11 +57,16 @@ class SimulatorSettings:
     queue_blocks: int = 64
     """How many blocks wait for a slow client before some are dropped."""
     keep_alive_s: float = 0.05
+    fault: str = ""
+    """What goes wrong again and again, see `faultlist`; empty for nothing."""
 
     def __post_init__(self) -> None:
         for key in ("block_s", "speed", "queue_blocks", "keep_alive_s"):
             if not getattr(self, key) > 0:
                 raise ConfigError("", key, f"{getattr(self, key)} must be more than 0")
+        if self.fault and self.fault not in FAULTS:
+            known = ", ".join(FAULTS)
+            raise ConfigError("", "fault", f"{self.fault!r} is none of {known}")
         if self.speed == math.inf and not self.once:
             raise ConfigError("", "speed", "an endless server cannot be infinitely fast; use once")
 
@@ -77,6 +85,7 @@ class Simulator:
     def __init__(self, source: Source, settings: SimulatorSettings | None = None) -> None:
         self._settings = settings or SimulatorSettings()
         self._source = _playable(source, self._settings)
+        self._mischief = Mischief(FAULTS.get(self._settings.fault))
         self._links: set[Link] = set()
         self._server: asyncio.Server | None = None
         self._keep_alive: asyncio.Task[None] | None = None
@@ -181,9 +190,16 @@ class Simulator:
         markers = self._source.markers(begin, points)
         if again:
             markers = _without_new_segment(markers)
-        data = encode(Data(self._block, self._source.read(begin, points), markers))
-        for link in self._links:
-            link.send_block(data)
+        number = self._mischief.number(self._block)
+        samples = self._source.read(begin, points)
+        acts = self._mischief.acts(Moment(number, samples, markers, start_of(self._source.info)))
+        if acts is None:
+            data = encode(Data(number, samples, markers))
+            for link in self._links:
+                link.send_block(data)
+        else:
+            for link, act in product(tuple(self._links), acts):
+                link.perform(act)
         self._block += 1
         self.sent_samples += points
 
@@ -195,8 +211,8 @@ class Simulator:
         return encode(NewState(State.MONITORING)) + encode(start_of(self._source.info))
 
     def _on_client(self, link: Link) -> None:
-        link.send(encode(info_of(self._source.info)))
-        link.send(self._announcement() if self._running else encode(NewState(State.IDLE)))
+        state = self._announcement() if self._running else encode(NewState(State.IDLE))
+        link.send(self._mischief.greeting(encode(info_of(self._source.info)) + state))
         self._links.add(link)
         self._client_came_s = asyncio.get_running_loop().time()
         self._client_came.set()

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from rigctl.cli.simulate import simulate
+from rigctl.rda.faultlist import FAULTS
 from rigctl.rda.messages import Data, Message, Start
 from rigctl.rda.protocol import Parser
 from tests.system.programs import DATA, Program, rigctl, started
@@ -162,3 +164,27 @@ def test_the_port_is_that_of_real_amplifiers_where_none_is_given(dtype: str, por
     result = CliRunner().invoke(simulate, ["rda", *options])
     assert result.exit_code == 2
     assert f"--host: cannot listen on 192.0.2.1:{port}" in result.stderr
+
+
+def test_faults_are_listed_with_what_they_do() -> None:
+    result = CliRunner().invoke(simulate, ["rda", "--fault", "?"])
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.stdout.splitlines()] == list(FAULTS)
+    assert "falls silent and stays" in result.stdout
+
+
+def test_a_fault_is_played() -> None:
+    with simulator("--fault", "gap", "--json") as program:
+        port = program.first_line()["port"]
+        parser, numbers = Parser(), [0]
+        with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as client:
+            while not any(b - a > 1 for a, b in pairwise(numbers[1:])):
+                messages = parser.feed(client.recv(1 << 20))
+                numbers += [one.block for one in messages if isinstance(one, Data)]
+    assert {b - a for a, b in pairwise(numbers[1:])} == {1, 4}
+
+
+def test_an_unknown_fault_is_refused() -> None:
+    result = CliRunner().invoke(simulate, ["rda", "--fault", "rain"])
+    assert result.exit_code == 2
+    assert "--fault: 'rain' is none of not-rda" in result.stderr

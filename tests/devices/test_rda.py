@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import numpy as np
 
-from rigctl.blocks import Block, Lull, Run
+from rigctl.blocks import Block, Burst, Lull, Run
 from rigctl.devices import open_device, settings_for
 from rigctl.rda.replay import ReplaySource
 from rigctl.rda.simulator import Simulator, SimulatorSettings
@@ -26,6 +26,8 @@ async def test_a_replayed_recording_comes_through_the_device(recording_vhdr):
                     layouts.append(item.info)
                 elif isinstance(item, Block):
                     samples.append(item.samples.copy())
+                elif isinstance(item, Burst):
+                    samples.extend(item.samples.copy())
                 elif isinstance(item, Lull) and "STOP" in item.reason:
                     break
         await run

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from rigctl.blocks import Block, Item, Lull, Notice, Run
+from rigctl.blocks import Block, BlockFlags, Burst, Item, Lull, Notice, Run
 from rigctl.rda.client import ClientSettings
 
 Script = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -67,15 +67,32 @@ def quick(port: int, **changes: object) -> ClientSettings:
 
 
 async def read_until(items: AsyncIterator[Item], last: Callable[[Item], bool]) -> list[Item]:
-    """Return the items up to and with the first for which `last` holds; blocks are copied."""
+    """Return the items up to the first for which `last` holds; bursts are taken apart."""
     found: list[Item] = []
     async with asyncio.timeout(DEADLINE_S):
         async for item in items:
-            kept = replace(item, samples=item.samples.copy()) if isinstance(item, Block) else item
-            found.append(kept)
-            if last(item):
+            one_by_one = apart(item)
+            found += one_by_one
+            if any(map(last, one_by_one)):
                 return found
     raise AssertionError(f"the items ended: {found}")
+
+
+def apart(item: Item) -> list[Item]:
+    """Return the blocks of a burst, copied, or the item itself."""
+    if isinstance(item, Block):
+        return [replace(item, samples=item.samples.copy())]
+    if not isinstance(item, Burst):
+        return [item]
+    return [
+        Block(
+            samples.copy(),
+            item.counter + number,
+            item.arrival_s,
+            flags=BlockFlags.NONE if number else item.flags,
+        )
+        for number, samples in enumerate(item.samples)
+    ]
 
 
 def is_lost(item: Item) -> bool:

@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rigctl.blocks import BlockFlags
-from rigctl.peers.steps import Append, Fill, Segment, Step
+from rigctl.peers.steps import Append, Fill, Measure, Segment, Step
 from rigctl.peers.steps import Sequence as Blocks
 from rigctl.streams import BlockRecord
 
 LIMIT = 1000
+RATE_HZ = Fraction(1000)
 
 
 def record(
@@ -26,13 +28,16 @@ def record(
 
 
 def begun(*blocks: BlockRecord, limit: int = LIMIT) -> Blocks:
-    sequence = Blocks(limit)
+    sequence = Blocks(limit, RATE_HZ)
     sequence.steps(blocks)
     return sequence
 
 
 def test_the_first_block_begins_a_segment() -> None:
-    assert Blocks(LIMIT).steps([record(7, 30)]) == [Segment(0.07, 10, 0), Append(30, 40, 7, 0.07)]
+    assert Blocks(LIMIT, RATE_HZ).steps([record(7, 30)]) == [
+        Segment(0.07, 10, 0),
+        Append(30, 40, 7, 0.07),
+    ]
 
 
 def test_blocks_in_a_row_are_one_append_with_the_first_number_and_the_last_time() -> None:
@@ -74,10 +79,11 @@ def test_a_loss_that_is_flagged_and_shows_in_the_numbers_is_one_loss() -> None:
 
 
 def test_a_new_run_begins_a_segment_whatever_the_numbers() -> None:
-    other = record(500, 10, run=2)
-    assert begun(record(1, 0)).steps([other]) == [Segment(5.0, 10, 0), Append(10, 20, 500, 5.0)]
+    other = record(2, 10, run=2)
+    assert begun(record(1, 0)).steps([other]) == [Segment(0.02, 10, 0), Append(10, 20, 2, 0.02)]
     flagged = record(0, 10, flags=BlockFlags.NEW_RUN)
-    assert begun(record(1, 0)).steps([flagged]) == [Segment(0.0, 10, 0), Append(10, 20, 0, 0.0)]
+    steps = begun(record(1, 0)).steps([flagged])
+    assert steps == [Segment(0.0, 10, 0, Measure.CLOCK), Append(10, 20, 0, 0.0)]
 
 
 def test_a_run_that_begins_without_samples_begins_one_segment() -> None:
@@ -120,11 +126,11 @@ def test_blocks_lost_beside_an_overrun_are_counted_as_well() -> None:
 
 
 def test_an_overrun_before_the_first_block_or_a_new_run_is_counted() -> None:
-    sequence = Blocks(LIMIT)
+    sequence = Blocks(LIMIT, RATE_HZ)
     sequence.overrun(samples=30, blocks=3)
     assert sequence.steps([record(4, 30)])[0] == Segment(0.04, 10, 30)
     sequence.overrun(samples=20, blocks=2)
-    assert sequence.steps([record(9, 60, run=2)])[0] == Segment(0.09, 10, 20)
+    assert sequence.steps([record(7, 60, run=2)])[0] == Segment(0.07, 10, 20)
 
 
 # --- whatever happens
@@ -176,7 +182,7 @@ class Model:
 
 def play(fates: Sequence[tuple[Fate, int]], limit: int, batches: Sequence[bool]) -> Model:
     """Send blocks, each with its fate and its size, and record them batch after batch."""
-    model, sequence = Model(limit), Blocks(limit)
+    model, sequence = Model(limit), Blocks(limit, RATE_HZ)
     batch: list[BlockRecord] = []
     for counter, ((fate, points), ends_batch) in enumerate(zip(fates, batches, strict=False)):
         if fate is Fate.LOST:
@@ -244,7 +250,7 @@ def test_what_is_lapped_before_the_first_block_is_missing(
 def test_blocks_in_pieces_and_losses_between_them(blocks: list[tuple[int, bool]]) -> None:
     """Each block of 12 samples comes in one to four pieces, or is lost."""
     blocks = [(0, False), *blocks, (0, False)]
-    model, sequence = Model(10**6), Blocks(10**6)
+    model, sequence = Model(10**6), Blocks(10**6, RATE_HZ)
     for counter, (cuts, is_lost) in enumerate(blocks):
         if is_lost:
             model.sent += 12
