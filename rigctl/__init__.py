@@ -6,12 +6,15 @@ async with rigctl.connect("configs/demo.yaml") as services:
     ...
     await services.stop()
     await services.cleanup()
+
+session = rigctl.open_session(ref)      # streams, times, events, clock, gaps; see recording.opened
 """
 
 from rigctl.controller import Services, connect
 from rigctl.errors import RigctlError, RigsFailed
 from rigctl.messages import Event, ExpRef, Message, Status
 from rigctl.net import EchoProtocol
+from rigctl.recording.opened import open_session
 
 __version__ = "0.1.0"
 
@@ -32,4 +35,5 @@ __all__ = [
     "Services",
     "Status",
     "connect",
+    "open_session",
 ]
