@@ -99,8 +99,13 @@ class SessionClock:
             monotonic_s: the rig's `time.monotonic`, as of arrivals and events.
             near_unix_s: about when that was, in case the computer was started again meanwhile.
         """
+        rig_s = self.rig_unix_s(monotonic_s, near_unix_s) - self.origin_unix_s
+        return self.origin_unix_s + float(self.synchronised_s(rig_s))
+
+    def rig_unix_s(self, monotonic_s: float, near_unix_s: float | None = None) -> float:
+        """Return a monotonic time on the rig clock, in seconds since 1970; as `unix_s`."""
         boot = 0 if near_unix_s is None else self.boot_at(monotonic_s, near_unix_s)
-        return self.origin_unix_s + float(self.synchronised_s(self.rig_s(monotonic_s, boot)))
+        return self.origin_unix_s + float(self.rig_s(monotonic_s, boot))
 
     def boot_at(self, monotonic_s: float, unix_s: float) -> int:
         """Return which start of the computer a monotonic time counts from, by the wall clock."""
