@@ -7,6 +7,8 @@ async with rigctl.connect("configs/demo.yaml") as services:
     await services.stop()
     await services.cleanup()
 
+session = rigctl.open_session(ref)      # streams, times, events, clock, gaps; see recording.opened
+
 The names below are imported when they are first used: every worker process of a rig imports this
 package, and none of them needs a controller.
 """
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from rigctl.messages import Event as ExpMessage
     from rigctl.messages import Status as ExpStatus
     from rigctl.net import EchoProtocol
+    from rigctl.recording.opened import open_session
 
 __version__ = "0.1.0"
 
@@ -36,6 +39,7 @@ __all__ = [
     "Services",
     "Status",
     "connect",
+    "open_session",
 ]
 
 _PLACES = {
@@ -43,6 +47,7 @@ _PLACES = {
     "rigctl.errors": ("RigctlError", "RigsFailed"),
     "rigctl.messages": ("Event", "ExpRef", "Message", "Status"),
     "rigctl.net": ("EchoProtocol",),
+    "rigctl.recording.opened": ("open_session",),
 }
 _MODULES = {name: module for module, names in _PLACES.items() for name in names}
 _FORMER_NAMES = {"ExpMessage": "Event", "ExpStatus": "Status"}

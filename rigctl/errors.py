@@ -25,7 +25,8 @@ RigctlError
 │   └── WriterDied            ... the writer is gone without closing it
 └── RecordingError            files of a session
     ├── SessionExists         ... its folder is there already
-    └── SessionNotFound       ... no such folder
+    ├── SessionNotFound       ... no such folder
+    └── NotRecorded           ... no such rig or stream in it      (a KeyError)
 """
 
 from collections.abc import Mapping
@@ -188,3 +189,10 @@ class SessionExists(RecordingError):
 
 class SessionNotFound(RecordingError):
     """There is no such session."""
+
+
+class NotRecorded(RecordingError, KeyError):
+    """A session has no such rig or stream, or several where one is meant."""
+
+    def __str__(self) -> str:  # KeyError's own is quoted
+        return str(self.args[0])
