@@ -1,4 +1,4 @@
-"""``rigctl sessions list | show | verify``: what was recorded, and whether it is intact.
+"""``rigctl sessions``: what was recorded, whether it is intact, and more in files of their own.
 
 From: people, scripts.  To: `recording`.
 """
@@ -15,6 +15,7 @@ from rigctl.cli.exits import FAILED, told
 from rigctl.cli.latebar import LateBar
 from rigctl.cli.printing import print_json, show_grid, yes
 from rigctl.cli.roots import Places, data_roots, rig_folders
+from rigctl.cli.salvaging import salvage_sessions
 from rigctl.cli.session_facts import (
     SessionFacts,
     duration,
@@ -52,6 +53,9 @@ def sessions() -> None:
     They are looked for in every --data DIR; else in the folders of $RIGCTL_DATA; else in the lab
     file's data_root; else in ./data.
     """
+
+
+sessions.add_command(salvage_sessions)
 
 
 def _placed(command: F) -> F:
