@@ -1,4 +1,4 @@
-"""``rigctl sessions list | show | verify | export``: what was recorded, and whether it is intact.
+"""``rigctl sessions``: what was recorded, whether it is intact, and more in files of their own.
 
 From: people, scripts.  To: `recording`.
 """
@@ -16,6 +16,7 @@ from rigctl.cli.exporting import export_sessions
 from rigctl.cli.latebar import LateBar
 from rigctl.cli.printing import print_json, show_grid, yes
 from rigctl.cli.roots import Places, data_roots, placed, rig_folders
+from rigctl.cli.salvaging import salvage_sessions
 from rigctl.cli.session_facts import (
     SessionFacts,
     duration,
@@ -51,6 +52,10 @@ def sessions() -> None:
     They are looked for in every --data DIR; else in the folders of $RIGCTL_DATA; else in the lab
     file's data_root; else in ./data.
     """
+
+
+sessions.add_command(export_sessions)
+sessions.add_command(salvage_sessions)
 
 
 @sessions.command(name="list")
@@ -111,9 +116,6 @@ def verify_sessions(
     else:
         _print_reports(reports)
     sys.exit(0 if ok else FAILED)
-
-
-sessions.add_command(export_sessions)
 
 
 def _listed(entry: SessionEntry) -> dict[str, Any]:

@@ -16,25 +16,28 @@ from typing import Any, TypeVar
 import msgspec
 
 from rigctl.errors import RecordingError
+from rigctl.recording.one_bit import put_right
 
 _T = TypeVar("_T")
 
 _LINE_TAIL = re.compile(rb',"crc32":"([0-9a-f]{8})"}\n')
 _DOCUMENT_TAIL = re.compile(rb',\n  "crc32": "([0-9a-f]{8})"\n}\n')
-_LINE_TAIL_BYTES = len(b',"crc32":"00000000"}\n')
-_DOCUMENT_TAIL_BYTES = len(b',\n  "crc32": "00000000"\n}\n')
+_LINE_END = b',"crc32":"%08x"}\n'
+_DOCUMENT_END = b',\n  "crc32": "%08x"\n}\n'
+_LINE_TAIL_BYTES = len(_LINE_END % 0)
+_DOCUMENT_TAIL_BYTES = len(_DOCUMENT_END % 0)
 
 
 def encode_line(value: Any) -> bytes:
     """Return a value as one line; it must become a JSON object with at least one member."""
     body = msgspec.json.encode(value)[:-1]
-    return b'%b,"crc32":"%08x"}\n' % (body, zlib.crc32(body))
+    return body + _LINE_END % zlib.crc32(body)
 
 
 def encode_document(value: Any) -> bytes:
     """Return a value as an indented text for people; otherwise as `encode_line`."""
     body = msgspec.json.format(msgspec.json.encode(value), indent=2)[:-2]
-    return b'%b,\n  "crc32": "%08x"\n}\n' % (body, zlib.crc32(body))
+    return body + _DOCUMENT_END % zlib.crc32(body)
 
 
 def decode_line(line: bytes, kind: type[_T]) -> _T:
@@ -53,6 +56,31 @@ def decode_document(text: bytes, kind: type[_T]) -> _T:
         RecordingError: as `decode_line`.
     """
     return _decode(text, _DOCUMENT_TAIL.fullmatch(text[-_DOCUMENT_TAIL_BYTES:]), kind)
+
+
+def line_put_right(line: bytes) -> bytes | None:
+    """Return a line as it was before one bit of it was flipped; None if that is not all."""
+    return _put_right(line, _LINE_TAIL, _LINE_END)
+
+
+def document_put_right(text: bytes) -> bytes | None:
+    """Return a document as it was before one bit of it was flipped; None if that is not all."""
+    return _put_right(text, _DOCUMENT_TAIL, _DOCUMENT_END)
+
+
+def _put_right(text: bytes, tail: re.Pattern[bytes], end: bytes) -> bytes | None:
+    size = len(end % 0)
+    body, found = text[:-size], text[-size:]
+    expected = end % zlib.crc32(body)
+    if len(found) == size and _bits_between(found, expected) <= 1:
+        return body + expected
+    match = tail.fullmatch(found)
+    right = put_right(body, int(match[1], 16)) if match else None
+    return right and right[0] + found
+
+
+def _bits_between(one: bytes, other: bytes) -> int:
+    return (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_count()
 
 
 def _decode(text: bytes, tail: re.Match[bytes] | None, kind: type[_T]) -> _T:

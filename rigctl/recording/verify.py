@@ -17,8 +17,10 @@ from rigctl.recording import layout
 from rigctl.recording.durable import naming, read_document
 from rigctl.recording.events import read_events
 from rigctl.recording.manifest import Manifest, StreamTotals, file_digest, inventory
+from rigctl.recording.recover import RECOVERED
 from rigctl.recording.session import SessionRecord
 from rigctl.recording.verify_stream import StreamFindings, check_stream
+from rigctl.recording.verify_texts import text_problems
 
 Progress = Callable[[int, int], None]
 """Told bytes done and bytes in all."""
@@ -145,6 +147,9 @@ def _seal_problems(
     if not (path / layout.MANIFEST).exists():
         if record and record.sealed:
             yield f"{layout.MANIFEST}: is missing, though the session was to be sealed"
+        told = record.episodes if record else ()
+        recovered = any(episode.condition == RECOVERED for episode in told)
+        yield from text_problems(path, recovered=recovered)
         return
     try:
         manifest = read_document(path / layout.MANIFEST, Manifest)
