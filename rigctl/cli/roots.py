@@ -1,16 +1,22 @@
 """Where sessions are looked for, and which folders a reference or a path means.
 
-From: ``--data``, ``$RIGCTL_DATA``, the lab file, the current folder.  To: `cli.sessions`.
+From: ``--data``, ``$RIGCTL_DATA``, the lab file, the current folder.  To: `cli.sessions`,
+`cli.copying`.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
+
+import click
 
 from rigctl.config import find_lab_file, load_lab
 from rigctl.errors import ConfigError
 from rigctl.recording.reader import resolve
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _DEFAULT = "data"
 
@@ -23,6 +29,23 @@ class Places:
     """The data roots given; empty for those that are found."""
     lab_file: str | None = None
     """The lab file given."""
+
+
+def placed(command: F) -> F:
+    """Give a command the options that say where to look and how to report."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="report as JSON"),
+        click.option("--config", "lab_file", metavar="FILE", help="the lab file"),
+        click.option(
+            *("--data", "data"),
+            metavar="DIR",
+            multiple=True,
+            type=click.Path(exists=True, file_okay=False),
+            help="a data root; may be given several times",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def data_roots(places: Places) -> list[Path]:

@@ -1,20 +1,21 @@
-"""``rigctl sessions list | show | verify``: what was recorded, and whether it is intact.
+"""``rigctl sessions list | show | verify | copy``: what was recorded, and whether it is intact.
 
 From: people, scripts.  To: `recording`.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import msgspec
 
+from rigctl.cli.copying import copy_sessions
 from rigctl.cli.exits import FAILED, told
 from rigctl.cli.latebar import LateBar
 from rigctl.cli.printing import print_json, show_grid, yes
-from rigctl.cli.roots import Places, data_roots, rig_folders
+from rigctl.cli.roots import Places, data_roots, placed, rig_folders
 from rigctl.cli.session_facts import (
     SessionFacts,
     duration,
@@ -36,8 +37,6 @@ from rigctl.recording.durable import naming
 from rigctl.recording.reader import DAMAGED, SessionEntry, find_sessions
 from rigctl.recording.verify import SessionReport, verify
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 _LIST_HEADINGS = (
     *("reference", "rig", "started", "duration"),
     *("streams", "samples", "state", "sealed"),
@@ -47,32 +46,15 @@ _VERIFY_HEADINGS = ("rig", "stream", "samples", "missing", "gaps", "bad chunks",
 
 @click.group()
 def sessions() -> None:
-    """Look at recordings and prove that they are intact.
+    """Look at recordings, prove that they are intact, and hand them over.
 
     They are looked for in every --data DIR; else in the folders of $RIGCTL_DATA; else in the lab
     file's data_root; else in ./data.
     """
 
 
-def _placed(command: F) -> F:
-    """Give a command the options that say where to look and how to report."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="report as JSON"),
-        click.option("--config", "lab_file", metavar="FILE", help="the lab file"),
-        click.option(
-            *("--data", "data"),
-            metavar="DIR",
-            multiple=True,
-            type=click.Path(exists=True, file_okay=False),
-            help="a data root; may be given several times",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
 @sessions.command(name="list")
-@_placed
+@placed
 @told
 def list_sessions(data: tuple[str, ...], lab_file: str | None, as_json: bool) -> None:
     """List all sessions, oldest first."""
@@ -92,7 +74,7 @@ def list_sessions(data: tuple[str, ...], lab_file: str | None, as_json: bool) ->
 
 @sessions.command()
 @click.argument("target")
-@_placed
+@placed
 @told
 def show(target: str, data: tuple[str, ...], lab_file: str | None, as_json: bool) -> None:
     """Show what a session holds and how to open it.
@@ -112,7 +94,7 @@ def show(target: str, data: tuple[str, ...], lab_file: str | None, as_json: bool
 @sessions.command(name="verify")
 @click.argument("target")
 @click.option("--full", is_flag=True, help="compare every file with the manifest's hashes, too")
-@_placed
+@placed
 @told
 def verify_sessions(
     target: str, full: bool, data: tuple[str, ...], lab_file: str | None, as_json: bool
@@ -129,6 +111,9 @@ def verify_sessions(
     else:
         _print_reports(reports)
     sys.exit(0 if ok else FAILED)
+
+
+sessions.add_command(copy_sessions)
 
 
 def _listed(entry: SessionEntry) -> dict[str, Any]:
