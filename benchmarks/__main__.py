@@ -1,19 +1,20 @@
 """Run measurements and print their tables.
 
-python -m benchmarks [control|windows|sessions|survival|fuzz ...] [--quick]
+python -m benchmarks [control|windows|sessions|recording|survival|fuzz ...] [--quick]
 """
 
 import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import fan_out, fuzz, round_trips, sessions, survival, windows
+from benchmarks import fan_out, fuzz, recording, round_trips, sessions, survival, windows
 from benchmarks.table import as_markdown
 
 _TABLES: dict[str, Callable[[bool], str]] = {
     "control": lambda quick: as_markdown([*round_trips.run(quick), *fan_out.run(quick)]),
     "windows": lambda quick: as_markdown(windows.run(quick)),
     "sessions": lambda quick: as_markdown(sessions.run(quick)),
+    "recording": lambda quick: as_markdown(recording.run(quick)),
     "survival": survival.table,
     "fuzz": lambda quick: as_markdown(fuzz.run(quick)),
 }
