@@ -11,6 +11,7 @@ from typing import Any
 import click
 import msgspec
 
+from rigctl.cli.copying import copy_sessions
 from rigctl.cli.exits import FAILED, told
 from rigctl.cli.exporting import export_sessions
 from rigctl.cli.latebar import LateBar
@@ -54,6 +55,7 @@ def sessions() -> None:
     """
 
 
+sessions.add_command(copy_sessions)
 sessions.add_command(export_sessions)
 sessions.add_command(salvage_sessions)
 
