@@ -77,7 +77,7 @@ class RecorderLink:
         """
         if self._worker is None:
             self._ready.clear()
-            setup = RecorderSetup(self._rig.name, self._rig.flush_s)
+            setup = RecorderSetup(self._rig.name, self._rig.flush_s, self._rig.roll)
             worker = await Worker.start("rigctl.peers.recorder", "recorder", setup, held=self._held)
             self._worker = worker
             self._listening = asyncio.create_task(self._listen(worker), name="recorder")

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from rigctl.config.keeping import Roll
 from rigctl.recording.append_file import FileDigest
 
 
@@ -33,6 +34,8 @@ class RecorderSetup(_Line, frozen=True):
 
     rig: str
     flush_s: float
+    roll: Roll | None = None
+    """When a stream goes on in a further part; None: never."""
 
 
 class Begin(_Line, frozen=True):

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+from rigctl.config.keeping import Roll
 from rigctl.errors import RigctlError
 from rigctl.peers.former import Former, boot, find_former
 from rigctl.peers.orders import (
@@ -43,11 +44,13 @@ class Recorder:
     Args:
         channel: to the daemon.
         flush_s: what a power cut may cost at the most.
+        roll: when a stream goes on in a further part; None: never.
     """
 
-    def __init__(self, channel: Channel, flush_s: float) -> None:
+    def __init__(self, channel: Channel, flush_s: float, roll: Roll | None = None) -> None:
         self._channel = channel
         self._flush_s = flush_s
+        self._roll = roll
         self._session = ""
         self._tracks: dict[str, Track] = {}
         self._events: EventLog | None = None
@@ -121,7 +124,7 @@ class Recorder:
         self._log_event(kind, {"exp_ref": order.exp_ref, "boot": boot()})
         self._finished.clear()
         self._tracks = {
-            stream: Track(stream, session, self._events, self._report, order.start_s)
+            stream: Track(stream, session, self._events, self._report, order.start_s, self._roll)
             for stream in order.streams
         }
         for stream, former in formers.items():
@@ -184,7 +187,7 @@ def main() -> int:
     setup = next(orders, None)
     if not isinstance(setup, RecorderSetup):
         return 0
-    recorder = Recorder(channel, setup.flush_s)
+    recorder = Recorder(channel, setup.flush_s, setup.roll)
     channel.report(Ready())
     try:
         for order in orders:

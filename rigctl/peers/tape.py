@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from rigctl.blocks import Marker, StreamInfo
+from rigctl.config.keeping import Roll
 from rigctl.peers.former import Former
 from rigctl.peers.orders import Counts, Interruption
 from rigctl.peers.steps import Append, Fill, Segment, Sequence
@@ -41,15 +42,22 @@ class Tape:
         session: the session's folder.
         events: the session's event log.
         begun: called when the first samples are durable.
+        roll: when to go on in a further part; None: never.
     """
 
     def __init__(
-        self, stream: str, session: Path, events: EventLog, begun: Callable[[], None]
+        self,
+        stream: str,
+        session: Path,
+        events: EventLog,
+        begun: Callable[[], None],
+        roll: Roll | None = None,
     ) -> None:
         self.stream = stream
         self._session = session
         self._events = events
         self._begun = begun
+        self._roll = roll
         self._former: Former | None = None
         self._interruption: Interruption | None = None
         self._writers: list[StreamWriter] = []
@@ -147,7 +155,7 @@ class Tape:
         """Cut off what was taken at an instant or later, from folder after folder."""
         former = self._former
         if former and not (self._writers and self._writers[0].folder == former.folder):
-            self._writers.insert(0, StreamWriter.reopen(former.folder, self._events))
+            self._writers.insert(0, StreamWriter.reopen(former.folder, self._events, self._roll))
         for number, writer in reversed(list(enumerate(self._writers))):
             position = locate(
                 arrivals_in(writer.records, instant_s), writer.info.rate_hz, instant_s
@@ -237,9 +245,11 @@ class Tape:
 
     def _open(self, info: StreamInfo) -> StreamWriter:
         if former := self._former_of(info):
-            return StreamWriter.reopen(former.folder, self._events)
+            return StreamWriter.reopen(former.folder, self._events, self._roll)
         folder = next_stream_folder(self._session, self.stream)
-        return StreamWriter.create(folder, info, name=self.stream, events=self._events)
+        return StreamWriter.create(
+            folder, info, name=self.stream, events=self._events, roll=self._roll
+        )
 
     def _former_of(self, info: StreamInfo) -> Former | None:
         """Return what was recorded before a crash if samples of this layout go on behind it."""

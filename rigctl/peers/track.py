@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from rigctl.blocks import StreamInfo
+from rigctl.config.keeping import Roll
 from rigctl.errors import Overrun, RigctlError, RingClosed, RingError, WriterDied
 from rigctl.peers.former import Former
 from rigctl.peers.orders import Counts
@@ -39,6 +40,7 @@ class Track(threading.Thread):
         events: the session's event log.
         report: called when START can be answered: the first samples are on disk, or it failed.
         start_s: the instant on the rig's clock with which it begins; None for what comes first.
+        roll: when to go on in a further part; None: never.
     """
 
     def __init__(
@@ -48,13 +50,14 @@ class Track(threading.Thread):
         events: EventLog,
         report: Callable[[], None],
         start_s: float | None = None,
+        roll: Roll | None = None,
     ) -> None:
         super().__init__(name=f"track {stream}")
         self.stream = stream
         self._report = report
         self._rings: queue.Queue[tuple[str, bool] | None] = queue.Queue()
         self._gate = Gate(start_s)
-        self._tape = Tape(stream, session, events, report)
+        self._tape = Tape(stream, session, events, report, roll)
         self._is_ended = False
         """Whether the window's end was found in a ring."""
         self._is_exact = False

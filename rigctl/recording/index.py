@@ -54,6 +54,7 @@ Records = npt.NDArray[np.void]
 
 _BODY = struct.Struct("<IIQQQdQIII")
 _CRC = struct.Struct("<I")
+_PAIR = struct.Struct(f"<{_BODY.size}sI")
 _U64 = (1 << 64) - 1
 
 
@@ -138,20 +139,26 @@ def sample_count(records: Records) -> int:
 
 
 def part_sizes(records: Records, frame_bytes: int) -> dict[int, int]:
-    """Return where each part ends, in bytes."""
-    ends = records["offset"] + records["count"] * np.uint64(frame_bytes)
-    return {int(part): int(end) for part, end in zip(records["part"], ends, strict=True)}
+    """Return where each part ends, in bytes: behind the last of its records."""
+    parts, last = np.unique(records["part"][::-1], return_index=True)
+    ends = (records["offset"] + records["count"] * np.uint64(frame_bytes))[::-1][last]
+    return dict(zip(parts.tolist(), ends.tolist(), strict=True))
+
+
+def part_starts(records: Records, frame_bytes: int) -> dict[int, int]:
+    """Return the number of each part's first sample, which any of its records tells."""
+    parts, some = np.unique(records["part"], return_index=True)
+    starts = records["first"][some] - records["offset"][some] // np.uint64(frame_bytes)
+    return dict(zip(parts.tolist(), starts.tolist(), strict=True))
 
 
 def _checksums_match(view: memoryview, records: Records) -> npt.NDArray[np.bool_]:
     crcs: list[int] = records["crc"].tolist()
-    sound: npt.NDArray[np.bool_] = records["magic"] == MAGIC
-    previous = 0
-    for number, crc in enumerate(crcs):
-        start = number * RECORD_BYTES
-        sound[number] &= zlib.crc32(view[start : start + _BODY.size], previous) == crc
-        previous = crc
-    return sound
+    bodies = _PAIR.iter_unpack(view[: len(records) * RECORD_BYTES])
+    found = [zlib.crc32(pair[0], crc) for pair, crc in zip(bodies, [0, *crcs], strict=False)]
+    matches: npt.NDArray[np.bool_] = np.array(found, np.uint32) == records["crc"]
+    matches &= records["magic"] == MAGIC
+    return matches
 
 
 def _follows_on(records: Records, frame_bytes: int) -> npt.NDArray[np.bool_]:

@@ -40,6 +40,7 @@ VERSION = 1
 _NAME = re.compile(r"\w[\w.\-]{0,99}")
 _SET_ASIDE = re.compile(r".+\.(torn(-\d+)?|abandoned-\d+)")
 _DATA_FILE = re.compile(r"data(?:_(\d{4,}))?\.(eeg|bin)")
+_PART_FILE = re.compile(r"data(?:_(\d{4,}))?\.(eeg|bin|vhdr|vmrk)")
 _SUFFIX = re.compile(r"\.([2-9]|[1-9]\d+)")
 
 
@@ -111,6 +112,25 @@ def part_number(name: str) -> int | None:
     """Return the part that a file of samples is, from 1; None for other files."""
     match = _DATA_FILE.fullmatch(name)
     return match and int(match[1] or 1)
+
+
+def header_name(data: str) -> str:
+    """Return the name of the header file beside a file of samples."""
+    return str(Path(data).with_suffix(".vhdr"))
+
+
+def marker_name(data: str) -> str:
+    """Return the name of the marker file beside a file of samples."""
+    return str(Path(data).with_suffix(".vmrk"))
+
+
+def part_files(folder: Path) -> dict[int, list[Path]]:
+    """Return the files of each part that is there or left of one, the samples first."""
+    found: dict[int, list[Path]] = {}
+    for path in sorted(folder.iterdir(), key=lambda path: path.suffix not in (".eeg", ".bin")):
+        if match := _PART_FILE.fullmatch(path.name):
+            found.setdefault(int(match[1] or 1), []).append(path)
+    return found
 
 
 def is_data_file(relative: str) -> bool:

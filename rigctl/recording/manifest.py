@@ -21,6 +21,7 @@ from rigctl.recording.append_file import DIGEST_BYTES, FileDigest
 from rigctl.recording.checked import encode_document
 from rigctl.recording.durable import naming, replace
 from rigctl.recording.events import EventsRead, read_events
+from rigctl.recording.marker_parts import regenerate_markers
 from rigctl.recording.session import Session
 
 _CHUNK = 1 << 20
@@ -137,9 +138,4 @@ def _regenerate_markers(session: Path) -> None:
     path = session / layout.EVENTS
     read = read_events(path) if path.exists() else EventsRead((), ())
     for folder in layout.stream_folders(session):
-        header = layout.read_stream_header(folder)
-        marker_file = (folder / header.data).with_suffix(".vmrk")
-        if marker_file.exists():
-            logged = markers.logged_markers(read.events, folder.name)
-            end = sum(layout.data_sizes(folder).values()) // header.frame_bytes
-            markers.regenerate(marker_file, header.data, logged, end)
+        regenerate_markers(folder, markers.logged_markers(read.events, folder.name))

@@ -4,7 +4,6 @@ From: `stream_writer`, and at the seal and after a crash `events.jsonl`.
 To: `.vmrk`, which a reader finds complete at any time.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,8 @@ import msgspec
 from rigctl.blocks import Marker
 from rigctl.errors import RecordingError
 from rigctl.recording import aside, brainvision
-from rigctl.recording.durable import naming, replace, write_all, write_new, writing
+from rigctl.recording.durable import naming, replace
 from rigctl.recording.events import Event, NewEvent
-from rigctl.recording.space import Reservation
 
 logger = getLogger(__name__)
 
@@ -28,8 +26,8 @@ CUT = "markers cut"
 """What was logged of a stream's folder before, at a position or beyond, stands no more."""
 NEW_SEGMENT = "New Segment"
 COMMENT = "Comment"
-
-_RESERVE_BYTES = 1 << 16
+ROLL_OVER = "roll-over"
+"""What describes the New Segment of a further part, where nothing but the file begins anew."""
 
 _Line = tuple[int, str]
 """A marker's position, and its line without number and end."""
@@ -60,6 +58,26 @@ class LoggedMarker(msgspec.Struct, frozen=True):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class FurtherPart:
+    """Where a part begins that is not the first."""
+
+    first: int
+    """The number of its first sample."""
+    when: datetime | None
+    """The wall clock there, for a file that has lost it."""
+
+    @property
+    def segment(self) -> LoggedMarker:
+        """The marker that it begins with."""
+        return LoggedMarker(self.first, NEW_SEGMENT, ROLL_OVER, when=self.when)
+
+
+def is_roll_over(marker: Marker) -> bool:
+    """Whether a marker only says that a further file begins."""
+    return (marker.type, marker.description) == (NEW_SEGMENT, ROLL_OVER)
+
+
 def marker_event(folder: str, entry: LoggedMarker) -> NewEvent:
     """Return the event that stands for a marker."""
     return NewEvent(folder, KIND, msgspec.to_builtins(entry))
@@ -82,92 +100,15 @@ def logged_markers(events: Iterable[Event], folder: str) -> list[LoggedMarker]:
     return sorted(found, key=_position)
 
 
-class MarkerFile:
-    """A `.vmrk` that grows: one whole line per marker, one New Segment per position.
-
-    Args:
-        path: must not be there yet, unless it goes on.
-        data_file: the name of the samples' file.
-        goes_on: whether it is there, and whole.
-
-    Raises:
-        RecordingError: it cannot be created, or read to go on.
-    """
-
-    def __init__(self, path: Path, data_file: str, *, goes_on: bool = False) -> None:
-        self.path = path
-        self._head = brainvision.format_marker_head(data_file).encode()
-        if not goes_on:
-            write_new(path, self._head)
-        standing = brainvision.read_markers(path)
-        self._number = len(standing)
-        self._segments = {item.position for item in standing if item.type == NEW_SEGMENT}
-        self._fd, self._reservation = _open(path)
-
-    def append(self, entries: Iterable[LoggedMarker]) -> None:
-        """Write markers with one write.
-
-        Raises:
-            RecordingError: it failed; a line may stand there in part.
-        """
-        lines = [self._line(entry) for entry in entries if not self._is_repeated(entry)]
-        if lines:
-            with writing(self.path):
-                write_all(self._fd, "".join(lines).encode())
-
-    def cut(self, end: int) -> None:
-        """Take out the markers that lie at a position or beyond; the events still have them.
-
-        Raises:
-            RecordingError: the file cannot be read or written.
-        """
-        with naming(self.path):
-            text = self.path.read_bytes().removeprefix(self._head)
-        lines = [line for line in map(_parsed, text.splitlines(keepends=True)) if line]
-        kept = [body for position, body in lines if position < end]
-        self._segments = {position for position in self._segments if position < end}
-        self._number = len(kept)
-        self.close()
-        replace(self.path, self._head + _numbered(kept))
-        self._fd, self._reservation = _open(self.path)
-
-    def sync(self) -> None:
-        """Make the markers durable."""
-        with writing(self.path):
-            os.fdatasync(self._fd)
-            self._reservation.extend(os.fstat(self._fd).st_size)
-
-    def close(self) -> None:
-        """Give back what is reserved, and close the file."""
-        with writing(self.path):
-            try:
-                self._reservation.trim(os.fstat(self._fd).st_size)
-            finally:
-                os.close(self._fd)
-                self._fd = -1  # the system may give the number to another file
-
-    def _line(self, entry: LoggedMarker) -> str:
-        self._number += 1
-        return brainvision.format_marker(self._number, entry.marker, entry.when)
-
-    def _is_repeated(self, entry: LoggedMarker) -> bool:
-        if entry.type != NEW_SEGMENT:
-            return False
-        repeated = entry.position in self._segments
-        self._segments.add(entry.position)
-        return repeated
-
-
-def _open(path: Path) -> tuple[int, Reservation]:
-    """Open a marker file for appending; return its descriptor and what is reserved of it."""
-    with writing(path):
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        reservation = Reservation(fd, _RESERVE_BYTES)
-        reservation.extend(os.fstat(fd).st_size)
-    return fd, reservation
-
-
-def regenerate(path: Path, data_file: str, entries: Sequence[LoggedMarker], end: int) -> bool:
+def regenerate(
+    path: Path,
+    data_file: str,
+    entries: Sequence[LoggedMarker],
+    end: int,
+    further: FurtherPart | None = None,
+    *,
+    goes_on: bool = False,
+) -> bool:
     """Write a `.vmrk` anew from the logged markers, and return whether that changed it.
 
     What only the file has is kept, so that a damaged events file costs no marker; what of that is
@@ -177,7 +118,10 @@ def regenerate(path: Path, data_file: str, entries: Sequence[LoggedMarker], end:
         path: the marker file.
         data_file: the name of the samples' file.
         entries: the logged markers.
-        end: how many samples there are; a marker of the events that lies beyond stays there only.
+        end: how many samples there are, all parts up to this one; a marker of the events that lies
+            beyond stays there only.
+        further: where it begins, unless it is the first part.
+        goes_on: whether another part follows, which has the markers at its end.
 
     Raises:
         RecordingError: it cannot be read or written.
@@ -185,20 +129,49 @@ def regenerate(path: Path, data_file: str, entries: Sequence[LoggedMarker], end:
     with naming(path):
         before = path.read_bytes() if path.exists() else b""
     head = brainvision.format_marker_head(data_file).encode()
-    standing = _standing(before.removeprefix(head), entries, end)
+    first = further.first if further else 0
+    limit = end - first - goes_on
+    logged = [
+        (max(entry.position - first, 0), _body(entry, first))
+        for entry in entries
+        if entry.position >= first or not further
+    ]
+    standing = _standing(before.removeprefix(head), logged, limit)
     if standing.torn:
         aside.save(standing.torn, aside.target_of(path))
     if entries and standing.kept:
         count = len(standing.kept)
         logger.warning("%s: %d markers are not in the events; they are kept", path, count)
-    logged = [(entry.position, _body(entry)) for entry in entries if entry.position <= end]
-    bodies = _one_segment_each(sorted(logged + standing.kept, key=_first))
-    after = head + _numbered(bodies)
+    begins = standing.roll_over or [(0, _body(further.segment, first))] if further else []
+    inside = [line for line in logged if line[0] <= limit]
+    bodies = _one_segment_each(begins + sorted(inside + standing.kept, key=_first))
+    after = head + numbered(bodies)
     replace(path, after)
     return before != after
 
 
-def _numbered(bodies: Iterable[str]) -> bytes:
+def save_unlogged(path: Path, data_file: str, entries: Sequence[LoggedMarker], first: int) -> None:
+    """Write what only a `.vmrk` has, and the logged markers have not, to a file beside it.
+
+    Args:
+        path: the marker file, which is about to be removed.
+        data_file: the name of the samples' file.
+        entries: the logged markers.
+        first: the number of the first sample that its part was to have.
+
+    Raises:
+        RecordingError: it cannot be read, or the other not be written.
+    """
+    with naming(path):
+        text = path.read_bytes()
+    head = brainvision.format_marker_head(data_file).encode()
+    logged = [(entry.position, _body(entry, first)) for entry in entries]
+    torn = _standing(text.removeprefix(head), logged, -1).torn
+    if torn:
+        aside.save(torn, aside.target_of(path))
+
+
+def numbered(bodies: Iterable[str]) -> bytes:
     """Return markers as lines with their numbers."""
     lines = (f"Mk{number}={body}\n" for number, body in enumerate(bodies, start=1))
     return "".join(lines).encode()
@@ -219,9 +192,10 @@ def _first(line: _Line) -> int:
     return line[0]
 
 
-def _body(entry: LoggedMarker) -> str:
-    """Return a marker's line without its number and its end."""
-    return brainvision.format_marker(1, entry.marker, entry.when)[len("Mk1=") : -1]
+def _body(entry: LoggedMarker, first: int) -> str:
+    """Return a marker's line in a part that begins at a sample, without its number and its end."""
+    moved = msgspec.structs.replace(entry, position=entry.position - first)
+    return brainvision.format_marker(1, moved.marker, entry.when)[len("Mk1=") : -1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,28 +203,34 @@ class _Standing:
     """What only a marker file has, and the events have not."""
 
     kept: list[_Line]
+    roll_over: list[_Line]
+    """The one that says when a further part began."""
     torn: bytes
     """What is no whole line, and lines beyond the end."""
 
 
-def _standing(text: bytes, entries: Iterable[LoggedMarker], end: int) -> _Standing:
+def _standing(text: bytes, logged: Iterable[_Line], end: int) -> _Standing:
     """Return what the lines of a marker file hold beside the logged markers."""
-    logged = Counter(map(_body, entries))
-    kept, torn = [], []
+    unseen = Counter(body for _, body in logged)
+    kept: list[_Line] = []
+    roll_over: list[_Line] = []
+    torn: list[bytes] = []
     for raw in text.splitlines(keepends=True):
-        line = _parsed(raw)
+        line = parsed_line(raw)
         if line is None:
             torn.append(raw)
-        elif _taken(logged, line[1]):
+        elif _taken(unseen, line[1]):
             continue
+        elif line[0] == 0 and line[1].startswith(f"{NEW_SEGMENT},{ROLL_OVER},"):
+            roll_over = [line]
         elif line[0] <= end:
             kept.append(line)
         else:
             torn.append(raw)
-    return _Standing(kept, b"".join(torn))
+    return _Standing(kept, roll_over, b"".join(torn))
 
 
-def _parsed(raw: bytes) -> _Line | None:
+def parsed_line(raw: bytes) -> _Line | None:
     """Return position and body of a marker's whole line."""
     line = raw.decode("utf-8", "replace")
     number, equals, body = line.partition("=")
@@ -269,14 +249,22 @@ def _taken(lines: Counter[str], body: str) -> bool:
 
 
 def _one_segment_each(lines: Sequence[_Line]) -> list[str]:
-    """Return the bodies with one New Segment per position: the last that says most (its time)."""
+    """Return the bodies with one New Segment per position: the last that says most (its time).
+
+    That of a roll-over only stands where there is no other one.
+    """
     best: dict[int, str] = {}
     for position, body in lines:
         if body.startswith(NEW_SEGMENT):
-            best[position] = max(body, best.get(position, ""), key=len)
+            best[position] = max(body, best.get(position, ""), key=_says)
     kept: list[str] = []
     for position, body in lines:
         chosen = best.pop(position, "") if body.startswith(NEW_SEGMENT) else body
         if chosen:
             kept.append(chosen)
     return kept
+
+
+def _says(segment: str) -> tuple[bool, int]:
+    rolled = segment.startswith(f"{NEW_SEGMENT},{ROLL_OVER},")
+    return not (rolled or not segment), len(segment)

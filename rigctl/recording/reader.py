@@ -5,7 +5,8 @@ From: the folders of a data root.  To: the command line, exports, analysis.
 Live readers trust only what the index covers.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from rigctl.messages import ExpRef
 from rigctl.recording import brainvision, index, layout, markers
 from rigctl.recording.durable import naming
 from rigctl.recording.events import read_events
+from rigctl.recording.parts import JoinedParts, SampleArray
 from rigctl.recording.session import Session
 
 DAMAGED = "DAMAGED"
@@ -61,8 +63,8 @@ class StreamReader:
     header: layout.StreamHeader
     index: index.Records
     """The trusted records (`rigctl.recording.index.RECORD`)."""
-    samples: npt.NDArray[Any]
-    """Shape (samples, *frame shape), read only; mapped, unless it has several parts."""
+    samples: SampleArray
+    """Shape (samples, *frame shape), read only; on disk until they are asked for."""
     markers: tuple[Marker, ...]
     """Their positions count from the first sample."""
 
@@ -125,23 +127,19 @@ def open_stream(path: Path) -> StreamReader:
     with naming(path / layout.INDEX):
         data = (path / layout.INDEX).read_bytes()
     records = index.walk(data, header.frame_bytes).trusted
-    return StreamReader(
-        path, header, records, _samples(path, header, records), tuple(_markers(path, header))
-    )
+    samples = _samples(path, header, records)
+    return StreamReader(path, header, records, samples, tuple(_markers(path, header, records)))
 
 
-def _samples(path: Path, header: layout.StreamHeader, records: index.Records) -> npt.NDArray[Any]:
-    sizes = index.part_sizes(records, header.frame_bytes)
-    parts = [
-        _mapped(path / layout.part_name(header.data, part), header, size)
-        for part, size in sizes.items()
-    ]
-    if len(parts) == 1:
-        return parts[0]
-    empty = np.empty((0, *header.shape), header.info.numpy_dtype)
-    joined = np.concatenate([empty, *parts])
-    joined.flags.writeable = False
-    return joined
+def _samples(path: Path, header: layout.StreamHeader, records: index.Records) -> SampleArray:
+    """Map the parts one after the other, up to the first that ends before its time."""
+    arrays = [np.empty((0, *header.shape), header.info.numpy_dtype)]
+    for part, size in index.part_sizes(records, header.frame_bytes).items():
+        mapped = _mapped(path / layout.part_name(header.data, part), header, size)
+        arrays.append(mapped)
+        if len(mapped) * header.frame_bytes < size:
+            break
+    return arrays[-1] if len(arrays) <= 2 else JoinedParts(arrays[1:])
 
 
 def _mapped(path: Path, header: layout.StreamHeader, size: int) -> npt.NDArray[Any]:
@@ -154,15 +152,27 @@ def _mapped(path: Path, header: layout.StreamHeader, size: int) -> npt.NDArray[A
         return np.memmap(path, header.info.numpy_dtype, "r", shape=shape)
 
 
-def _markers(path: Path, header: layout.StreamHeader) -> list[Marker]:
+def _markers(path: Path, header: layout.StreamHeader, records: index.Records) -> list[Marker]:
     """Return the markers of the `.vmrk`, or for other streams those of the session's events."""
     if header.info.is_signal:
-        return brainvision.read_markers((path / header.data).with_suffix(".vmrk"))
+        starts = index.part_starts(records, header.frame_bytes) or {1: 0}
+        return [
+            marker
+            for part, first in starts.items()
+            for marker in _markers_of_part(path / layout.part_name(header.data, part), first)
+        ]
     events = path.parent / layout.EVENTS
     if not events.exists():
         return []
     logged = markers.logged_markers(read_events(events).events, path.name)
     return [entry.marker for entry in logged]
+
+
+def _markers_of_part(data: Path, first: int) -> Iterator[Marker]:
+    """Yield a part's markers, their positions counted from the start of the recording."""
+    for marker in brainvision.read_markers(data.with_name(layout.marker_name(data.name))):
+        if not markers.is_roll_over(marker):
+            yield dataclasses.replace(marker, position=first + marker.position)
 
 
 def _entry(path: Path, ref: ExpRef) -> SessionEntry:

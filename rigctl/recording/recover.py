@@ -111,6 +111,8 @@ def is_in_order(path: Path) -> bool:
     if survey.unfinished or sound_size(events) < len(events):
         return False
     with naming(path):
+        if any(tear.has_further_parts for tear in survey.tears):
+            return False
         kept = ((t.folder / name, size) for t in survey.tears for name, size in t.keep.items())
         return all(file.stat().st_size == size for file, size in kept)
 

@@ -9,7 +9,7 @@ From: a stream's folder that no writer has open.  To: `recover`.
 A bad block that has good ones behind it stays, and `verify` reports it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from rigctl.errors import RecordingError
 from rigctl.recording import aside, index, layout, markers
 from rigctl.recording.durable import naming
 from rigctl.recording.events import Event
+from rigctl.recording.marker_parts import regenerate_markers
+from rigctl.recording.markers import LoggedMarker
+from rigctl.recording.part_files import remove_parts
 from rigctl.recording.verify_stream import payload_matches
 
 
@@ -32,6 +35,13 @@ class Tear:
     """How many there are up to the end of the last good block."""
     keep: dict[str, int]
     """How many bytes stay of a file, by its name; those that are not named stay as they are."""
+    parts: int
+    """How many parts there are up to the one that has the last good block."""
+
+    @property
+    def has_further_parts(self) -> bool:
+        """Whether files of parts behind the last good block are there."""
+        return max(layout.part_files(self.folder)) > self.parts
 
 
 def find_tear(folder: Path) -> Tear:
@@ -48,14 +58,15 @@ def find_tear(folder: Path) -> Tear:
         with naming(folder / layout.INDEX):
             walk = index.walk((folder / layout.INDEX).read_bytes(), header.frame_bytes)
             records = walk.records[: _good_records(folder, header, walk)]
-            keep = _part_bytes(folder, header, records)
+            last = int(records[-1]["part"]) if len(records) else 1
+            keep = _part_bytes(folder, header, records, last)
     except RecordingError as error:
         raise RecordingError(
             f"{error}; nothing in the session was touched: put a copy of the file back, or rename "
             f"the folder {folder.name} to {folder.name}{layout.TORN}, and recover again"
         ) from error
     keep[layout.INDEX] = len(records) * index.RECORD_BYTES
-    return Tear(folder, header, index.sample_count(records), keep)
+    return Tear(folder, header, index.sample_count(records), keep, last)
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -86,11 +97,23 @@ def mend(tear: Tear, events: Iterable[Event]) -> bool:
     """
     paths = [tear.folder / name for name in tear.keep]
     changed = [aside.cut(path, tear.keep[path.name], aside.target_of(path)) for path in paths]
-    if tear.header.info.is_signal:
-        logged = markers.logged_markers(events, tear.folder.name)
-        path = (tear.folder / tear.header.data).with_suffix(".vmrk")
-        changed.append(markers.regenerate(path, tear.header.data, logged, tear.samples))
+    logged = markers.logged_markers(events, tear.folder.name)
+    changed.append(_remove_further(tear, logged))
+    changed.append(regenerate_markers(tear.folder, logged))
     return any(changed)
+
+
+def _remove_further(tear: Tear, logged: Sequence[LoggedMarker]) -> bool:
+    """Remove the parts that hold no sample any more; what only their markers say is kept aside."""
+    if not tear.has_further_parts:
+        return False
+    for number, paths in layout.part_files(tear.folder).items():
+        for path in paths:
+            if number > tear.parts and path.suffix == ".vmrk":
+                data = layout.part_name(tear.header.data, number)
+                markers.save_unlogged(path, data, logged, tear.samples)
+    remove_parts(tear.folder, tear.parts)
+    return True
 
 
 def _good_records(folder: Path, header: layout.StreamHeader, walk: index.Walk) -> int:
@@ -105,16 +128,13 @@ def _good_records(folder: Path, header: layout.StreamHeader, walk: index.Walk) -
 
 
 def _part_bytes(
-    folder: Path, header: layout.StreamHeader, records: index.Records
+    folder: Path, header: layout.StreamHeader, records: index.Records, last: int
 ) -> dict[str, int]:
     """Return where the part of the last good block ends, and that later parts are torn wholly.
 
     Earlier parts stay as they are, bad blocks at their ends included: good ones follow.
     """
-    last, end = 1, 0
-    if len(records):
-        last = int(records[-1]["part"])
-        end = index.part_sizes(records[-1:], header.frame_bytes)[last]
+    end = index.part_sizes(records[-1:], header.frame_bytes).get(last, 0)
     parts = {name: layout.part_number(name) or 1 for name in layout.data_sizes(folder)}
     return {
         name: end if part == last else 0

@@ -8,7 +8,7 @@ From: the recorder, batches of whole frames.  To: the stream's folder (`stream_f
 
 import threading
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 
 from rigctl.blocks import BlockFlags, Marker, Samples, StreamInfo
+from rigctl.config.keeping import Roll
 from rigctl.errors import RecordingError
-from rigctl.recording import brainvision, index, layout
+from rigctl.recording import index, layout
 from rigctl.recording.append_file import FileDigest
 from rigctl.recording.checked import encode_document
 from rigctl.recording.durable import sync_folder, write_new, writing
 from rigctl.recording.events import EventLog
+from rigctl.recording.filling import filling
 from rigctl.recording.markers import COMMENT, NEW_SEGMENT, LoggedMarker, cut_event, marker_event
 from rigctl.recording.stream_files import StreamFiles
-
-_FILL_BYTES = 1 << 20
 
 
 class StreamWriter:
@@ -67,6 +67,7 @@ class StreamWriter:
         name: str,
         facts: Mapping[str, Any] | None = None,
         events: EventLog | None = None,
+        roll: Roll | None = None,
     ) -> "StreamWriter":
         """Make a stream's folder with all that describes it, on disk before the first sample.
 
@@ -76,6 +77,8 @@ class StreamWriter:
             name: the stream's name.
             facts: what else `stream.json` is to say, plain JSON, such as ring and block sizes.
             events: where every marker is logged before it goes into the `.vmrk`.
+            roll: when to go on in a further part, which an append never exceeds that fits into one;
+                None: never.
 
         Raises:
             RecordingError: it is there, or cannot be written.
@@ -84,26 +87,24 @@ class StreamWriter:
         with writing(folder):
             folder.mkdir()
         write_new(folder / layout.STREAM, encode_document(header))
-        if info.is_signal:
-            markers = Path(header.data).with_suffix(".vmrk").name
-            text = brainvision.format_header(info, header.data, markers)
-            write_new((folder / header.data).with_suffix(".vhdr"), text.encode())
-        writer = cls(folder, header, StreamFiles(folder, header), events)
+        writer = cls(folder, header, StreamFiles(folder, header, roll), events)
         with writing(folder):
             sync_folder(folder)
             sync_folder(folder.parent)
         return writer
 
     @classmethod
-    def reopen(cls, folder: Path, events: EventLog | None = None) -> "StreamWriter":
-        """Go on in a stream's folder that is in order, behind what is there.
+    def reopen(
+        cls, folder: Path, events: EventLog | None = None, roll: Roll | None = None
+    ) -> "StreamWriter":
+        """Go on in a stream's folder that is in order, behind what is there; see `create`.
 
         Raises:
             RecordingError: it is not in order: recover the session first; or a file cannot be
                 opened.
         """
         header = layout.read_stream_header(folder)
-        writer = cls(folder, header, StreamFiles(folder, header, goes_on=True), events)
+        writer = cls(folder, header, StreamFiles(folder, header, roll, goes_on=True), events)
         if events:  # markers of samples that were lost are not those of what follows
             events.append_many([cut_event(folder.name, writer.samples + 1)])
         return writer
@@ -111,7 +112,7 @@ class StreamWriter:
     @property
     def bytes(self) -> int:
         """The size of the samples on disk."""
-        return self._files.size
+        return self.samples * self.info.frame_bytes
 
     @property
     def digests(self) -> dict[str, FileDigest]:
@@ -153,14 +154,16 @@ class StreamWriter:
         payload = self._payload(samples)
         if not payload.nbytes:
             return
+        part, offset, rolled = self._files.place(payload.nbytes)
         record = index.Record(
-            offset=self._files.size,
+            part=part,
+            offset=offset,
             first=self.samples,
             count=len(samples),
             payload_crc=zlib.crc32(payload),
             counter=counter,
             arrival_s=arrival_s,
-            flags=flags | self._pending_flags(),
+            flags=flags | self._pending_flags() | rolled,
             missing=self._missing_before,
         )
         self._files.write(payload, record)
@@ -182,7 +185,7 @@ class StreamWriter:
             return
         self.mark(Marker(self.samples, COMMENT, f"GAP {count}", points=count))
         flags = BlockFlags.FILLED | BlockFlags.GAP_BEFORE
-        for samples in _filling(self.info, count):
+        for samples in filling(self.info, count):
             self.append(samples, counter=counter, arrival_s=arrival_s, flags=flags)
             flags = BlockFlags.FILLED
 
@@ -227,7 +230,7 @@ class StreamWriter:
                 written = self.samples
                 self._files.sync()
                 self.durable_samples = written
-                self._files.hash_settled()
+                self._files.catch_up()
             return self.durable_samples
 
     def end_at(self, samples: int) -> None:
@@ -288,13 +291,6 @@ class StreamWriter:
         if self._events:
             folder = self.folder.name
             self._events.append_many(marker_event(folder, entry) for entry in entries)
-        self._files.mark(entries)
-
-
-def _filling(info: StreamInfo, count: int) -> Iterator[Samples]:
-    """Yield stand-ins for `count` samples, in pieces of bounded size."""
-    value = np.nan if info.numpy_dtype.kind in "fc" else 0
-    piece = min(count, max(1, _FILL_BYTES // info.frame_bytes))
-    filling = np.full((piece, *info.shape), value, info.numpy_dtype)
-    for start in range(0, count, piece):
-        yield filling[: count - start]
+        if earlier := self._files.mark(entries):
+            with self._sync_lock:
+                self._files.mark_earlier(earlier)

@@ -4,7 +4,7 @@ From: a stream's folder, of a recording that goes on or is done.  To: `verify`.
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +14,7 @@ import numpy as np
 from rigctl.errors import RecordingError
 from rigctl.recording import brainvision, index, layout
 from rigctl.recording.durable import naming
+from rigctl.recording.payloads import mismatches
 
 Advance = Callable[[int], None]
 
@@ -48,19 +49,19 @@ def check_stream(folder: Path, advance: Advance) -> StreamFindings:
             walk = index.walk((folder / layout.INDEX).read_bytes(), header.frame_bytes)
     except RecordingError as error:
         return StreamFindings(folder.name, problems=(_relative(folder, str(error)),))
-    bad = sum(1 for _ in _bad_payloads(folder, header, walk, advance))
+    bad = _bad_payloads(folder, header, walk, advance)
     problems = (
         *_index_problems(walk),
         *_size_problems(folder, header, walk, sizes),
-        *([f"{header.data}: {bad} blocks do not match their checksum"] if bad else []),
-        *_triplet_problems(folder, header),
+        *(f"{name}: {count} blocks do not match their checksum" for name, count in bad.items()),
+        *_triplet_problems(folder, header, sizes),
     )
     return StreamFindings(
         header.name,
         index.sample_count(walk.trusted),
         index.missing_samples(walk.trusted),
         index.gap_count(walk.trusted),
-        bad + int(np.count_nonzero(~walk.sound)),
+        sum(bad.values()) + int(np.count_nonzero(~walk.sound)),
         tuple(_relative(folder, f"{folder}/{problem}") for problem in problems),
     )
 
@@ -98,7 +99,8 @@ def _size_problems(
     for name in sorted({header.data, *covered, *before}):
         expected = covered.get(name, 0)
         if name not in now:
-            yield f"{name}: is missing"
+            # One that was only made ready goes when the recording ends without it.
+            yield from [f"{name}: is missing"] if expected or name == header.data else []
         elif now[name] < expected:
             yield f"{name}: ends {expected - now[name]} bytes before what the index covers"
         elif before.get(name, 0) > expected:
@@ -108,36 +110,37 @@ def _size_problems(
 
 def _bad_payloads(
     folder: Path, header: layout.StreamHeader, walk: index.Walk, advance: Advance
-) -> Iterator[int]:
-    """Yield the numbers of the sound records whose samples do not match."""
-    sound = np.flatnonzero(walk.sound)
-    for part in np.unique(walk.records["part"][sound]):
-        numbers = sound[walk.records["part"][sound] == part]
-        path = folder / layout.part_name(header.data, int(part))
+) -> dict[str, int]:
+    """Return how many of a file's sound records have samples that do not match."""
+    sound = walk.records[walk.sound]
+    found = {}
+    for part in np.unique(sound["part"]).tolist():
+        records = sound[sound["part"] == part]
+        path = folder / layout.part_name(header.data, part)
         try:
-            with path.open("rb") as file:
-                for number in numbers:
-                    record = walk.records[number]
-                    if not payload_matches(file, record, header.frame_bytes):
-                        yield int(number)
-                    advance(int(record["count"]) * header.frame_bytes)
-        except FileNotFoundError:
-            yield from map(int, numbers)
+            found[path.name] = sum(
+                1 for _ in mismatches(path, records, header.frame_bytes, advance)
+            )
+        except OSError:
+            found[path.name] = len(records)
+    return {name: count for name, count in found.items() if count}
 
 
-def _triplet_problems(folder: Path, header: layout.StreamHeader) -> Iterator[str]:
-    """Yield where header and marker file are not those of the samples."""
+def _triplet_problems(
+    folder: Path, header: layout.StreamHeader, names: Iterable[str]
+) -> Iterator[str]:
+    """Yield where header and marker files are not those of the samples."""
     if not header.info.is_signal:
         return
-    vhdr = Path(header.data).with_suffix(".vhdr").name
-    vmrk = Path(header.data).with_suffix(".vmrk").name
-    expected = brainvision.parse_header(brainvision.format_header(header.info, header.data, vmrk))
-    try:
-        if brainvision.read_header(folder / vhdr) != expected:
-            yield f"{vhdr}: does not agree with {layout.STREAM}"
-        brainvision.read_markers(folder / vmrk)
-    except RecordingError as error:
-        yield str(error).removeprefix(f"{folder}/")
+    for data in sorted({header.data, *names}):
+        vhdr, vmrk = layout.header_name(data), layout.marker_name(data)
+        expected = brainvision.parse_header(brainvision.format_header(header.info, data, vmrk))
+        try:
+            if brainvision.read_header(folder / vhdr) != expected:
+                yield f"{vhdr}: does not agree with {layout.STREAM}"
+            brainvision.read_markers(folder / vmrk)
+        except RecordingError as error:
+            yield str(error).removeprefix(f"{folder}/")
 
 
 def _relative(folder: Path, problem: str) -> str:

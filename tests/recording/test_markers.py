@@ -7,9 +7,9 @@ import pytest
 
 from rigctl.recording import brainvision
 from rigctl.recording.events import EventLog, read_events
+from rigctl.recording.marker_file import MarkerFile
 from rigctl.recording.markers import (
     LoggedMarker,
-    MarkerFile,
     logged_markers,
     marker_event,
     regenerate,

@@ -1,20 +1,18 @@
 """Finding sessions and reading streams, while they are recorded and after."""
 
-import zlib
 from pathlib import Path
 
 import mne
 import numpy as np
 import pytest
 
-from rigctl.blocks import BlockFlags, Marker
+from rigctl.blocks import Marker
 from rigctl.errors import RecordingError, SessionNotFound
 from rigctl.messages import ExpRef
-from rigctl.recording import index, layout
+from rigctl.recording import layout
 from rigctl.recording.manifest import seal
 from rigctl.recording.reader import find_sessions, open_stream, resolve
 from tests.recording import making
-from tests.recording.making import frames
 
 
 def test_sessions_are_found_oldest_first_with_what_they_hold(tmp_path: Path) -> None:
@@ -118,29 +116,6 @@ def test_markers_of_a_stream_that_is_no_signal_come_from_the_events(tmp_path: Pa
     markers = open_stream(session.path / "amp").markers
     assert Marker(1, "Stimulus", "S  1") in markers
     assert Marker(12, "Comment", "GAP 2", 2) in markers
-
-
-def test_parts_are_read_as_one(tmp_path: Path) -> None:
-    session = making.make_session(tmp_path)
-    making.record(session, making.signal())
-    folder = session.path / "amp"
-    before = open_stream(folder)
-    add_part(folder, before, frames(before.info, 6, 3))
-    read = open_stream(folder)
-    np.testing.assert_array_equal(read.samples[:18], before.samples)
-    np.testing.assert_array_equal(read.samples[18:], frames(before.info, 6, 3))
-
-
-def add_part(folder: Path, before: object, samples: np.ndarray) -> None:
-    """Add what a writer does that rolls over."""
-    payload = samples.tobytes()
-    (folder / layout.part_name("data.eeg", 2)).write_bytes(payload)
-    record = index.Record(
-        0, 18, len(samples), zlib.crc32(payload), flags=BlockFlags.ROLL_OVER, part=2
-    )
-    entry, _ = index.encode(record, int(before.index["crc"][-1]))
-    with (folder / "data.idx").open("ab") as file:
-        file.write(entry)
 
 
 def test_a_stream_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -204,7 +204,8 @@ def test_data_is_synced_before_the_index_that_vouches_for_it(
     order: list[str] = []
     with create(tmp_path / "amp", making.signal()) as writer:
         files = writer._files
-        names = {files._data._fd: "data", files._index._fd: "index", files._markers._fd: "vmrk"}
+        part = files._chain.last
+        names = {part.data._fd: "data", files._index._fd: "index", part._markers._fd: "vmrk"}
         monkeypatch.setattr("os.fdatasync", lambda fd: order.append(names[fd]))
         writer.sync()
         monkeypatch.undo()
