@@ -24,6 +24,7 @@ RigctlError
 │   ├── RingClosed            ... the writer closed the ring
 │   └── WriterDied            ... the writer is gone without closing it
 └── RecordingError            files of a session
+    ├── DiskFull              ... there is no space for them
     ├── SessionExists         ... its folder is there already
     ├── SessionNotFound       ... no such folder
     └── NotRecorded           ... no such rig or stream in it      (a KeyError)
@@ -181,6 +182,10 @@ class WriterDied(RingError):
 
 class RecordingError(RigctlError):
     """Files of a session that cannot be written or read."""
+
+
+class DiskFull(RecordingError):
+    """There is no space for a file of a session; there may be again later."""
 
 
 class SessionExists(RecordingError):

@@ -41,6 +41,8 @@ class StreamReport(msgspec.Struct, frozen=True, kw_only=True):
     """Since the last sample became safe on disk; None outside a session."""
     failure: str
     """Why not all is recorded; empty while all is well."""
+    trouble: str = ""
+    """What was lost a moment ago, while more is recorded; empty while all is well."""
 
 
 class Condition(msgspec.Struct, frozen=True):

@@ -68,7 +68,7 @@ class Chronicle:
         Raises:
             RecordingError: it cannot be written.
         """
-        await self.update(state="RUNNING", window=self._window, **self._noted())
+        await self.update(state="RUNNING", **self._noted())
 
     async def end(self, stop_unix_s: float) -> None:
         """Put on record that it has ended.
@@ -101,6 +101,7 @@ class Chronicle:
             positions = dict(self._window.positions)
             for folder, found in counts.positions.items():
                 positions[folder] = _merged(positions.get(folder), found)
+            self._unsaved = self._unsaved or positions != self._window.positions
             self._window = msgspec.structs.replace(self._window, positions=positions)
             self._take_short(stream, counts)
         lost = counts.interruption
@@ -168,7 +169,9 @@ class Chronicle:
             self._clocks.note(latest)
 
     def _noted(self) -> dict[str, object]:
-        return {"episodes": self._episodes.all, "clock_offsets": self._clocks.all}
+        noted: dict[str, object] = {"clock_offsets": self._clocks.all}
+        noted["episodes"] = self._episodes.all
+        return noted | ({"window": self._window} if self._window else {})
 
 
 def wall_s(instant_s: float | None) -> float:
@@ -187,13 +190,18 @@ def _merged(
 
 
 def _episode(stream: str, lost: Interruption) -> Episode:
-    count = f"about {lost.missing} samples are" if lost.missing else "an unknown number is"
     since_unix_s = lost.until_unix_s if lost.since_unix_s is None else lost.since_unix_s
     return Episode(
         condition="DEGRADED",
         source=stream,
         since_unix_s=since_unix_s,
         until_unix_s=lost.until_unix_s,
-        detail=f"interrupted by a crash: {count} missing before sample {lost.position} of "
-        f"{lost.folder}",
+        detail=f"interrupted by {lost.cause}: {_count(lost)} missing before sample "
+        f"{lost.position} of {lost.folder}",
     )
+
+
+def _count(lost: Interruption) -> str:
+    if lost.is_exact:
+        return f"{lost.missing} samples are" if lost.missing else "nothing is"
+    return f"about {lost.missing} samples are" if lost.missing else "an unknown number is"

@@ -50,7 +50,7 @@ def _fault(status: Status, stream: StreamReport, recorder: RecorderLife) -> str:
         return f"not all was recorded: {stream.failure}"
     if status is not Status.RUNNING:
         return ""
-    return _source_fault(stream) or _disk_fault(stream, recorder)
+    return _source_fault(stream) or stream.trouble or _disk_fault(stream, recorder)
 
 
 def _source_fault(stream: StreamReport) -> str:

@@ -15,13 +15,13 @@ from rigctl import log as logs
 from rigctl.config import Rig
 from rigctl.daemon import opening
 from rigctl.daemon.chronicle import Chronicle, wall_s
+from rigctl.daemon.first_samples import until_begun, until_durable
 from rigctl.daemon.recorder_link import RecorderLink
 from rigctl.daemon.session_facts import counts_of, header_of, streams_of
 from rigctl.daemon.streams import StreamState
-from rigctl.errors import RecordingError, StreamError
+from rigctl.errors import RecordingError
 from rigctl.messages import ExpRef
 from rigctl.peers.orders import Attach, Begin, Note, Noticed
-from rigctl.peers.process import READY_S
 from rigctl.recording.manifest import seal
 from rigctl.recording.recover import is_in_order, recover
 from rigctl.recording.session import ClockOffset, Session, open_unsealed
@@ -94,6 +94,9 @@ class Recording:
     ) -> None:
         """Create the session and return when every required stream has samples on disk.
 
+        With a pre-roll the recording begins so much earlier, as far as the rings have it; the
+        window begins with the instant all the same, and ``positions`` say where that lies.
+
         Args:
             exp_ref: its reference.
             within_s: how long the controller waits; an instant in the future is waited for in any
@@ -106,14 +109,20 @@ class Recording:
             StreamError: a stream, which is named, has no sample on disk in time.
             RecordingError: the disk refuses.
         """
+        lead_s = self._rig.pre_roll_s
+        if start_s is None and lead_s:
+            start_s = time.monotonic()
         await self._create(exp_ref, start_s)
         path = str(self.path_of(exp_ref))
-        await self._record(partial(Begin, path, str(exp_ref), start_s=start_s))
+        order = partial(Begin, path, str(exp_ref), start_s=start_s, pre_roll_s=lead_s)
+        await self._record(order)
         log.info("session %s in %s", exp_ref, path)
         timeout_s = (within_s or _DEFAULT_WITHIN_S) * _SHARE
         if start_s is not None and (ahead_s := start_s - time.monotonic()) > 0:
             timeout_s = max(timeout_s, ahead_s + _AFTER_START_S)
-        await self._until_durable(timeout_s)
+        await until_durable(self.recorder, self._recorded, timeout_s)
+        if start_s is not None and self._rig.pre_roll_s:  # samples of before are on disk already
+            await asyncio.sleep(start_s - time.monotonic())
         self._look_at_streams()
         await self._chronicle.run()
 
@@ -135,7 +144,7 @@ class Recording:
         await self._record(goes_on)
         log.warning("session %s goes on in %s", ref, path)
         if self._recorded:
-            await self._until_begun()
+            await until_begun(self.recorder)
         await self._chronicle.run()
 
     def adopt(self, path: Path) -> None:
@@ -244,7 +253,7 @@ class Recording:
         for stream in self._recorded.values():
             stream.begin_session()
         if self._recorded:  # nothing is awaited in between: later rings come by `attach`
-            self.recorder.begin(order(self._rings()))
+            self.recorder.begin(order(self.recorder.rings()))
 
     def _seal(self, session: Session) -> None:
         in_order = self._is_adopted and is_in_order(session.path)
@@ -257,42 +266,9 @@ class Recording:
         session.update(episodes=tuple(dict.fromkeys(episodes)), streams=streams)
         seal(session, self.recorder.digests)
 
-    def _rings(self) -> dict[str, str | None]:
-        return {name: s.opened.ring if s.opened else None for name, s in self._recorded.items()}
-
     def _look_at_streams(self) -> None:
         for name, stream in self._recorded.items():
             self._chronicle.take_counts(name, stream.counts)
-
-    async def _until_begun(self) -> None:
-        try:
-            async with asyncio.timeout(READY_S):
-                await self.recorder.progress()
-        except TimeoutError:
-            text = f"the recorder has not begun within {READY_S:g} s: the disk may hang"
-            raise RecordingError(text) from None
-
-    async def _until_durable(self, timeout_s: float) -> None:
-        try:
-            async with asyncio.timeout(timeout_s):
-                while waiting := self._without_samples():
-                    await self.recorder.progress()
-        except TimeoutError:
-            why = "; ".join(f"{n}: {self._streams[n].situation.text}" for n in waiting)
-            text = f"no sample on disk within {timeout_s:.1f} s of stream {why}"
-            raise StreamError(text) from None
-
-    def _without_samples(self) -> list[str]:
-        """Return the required streams that have nothing on disk yet.
-
-        Raises:
-            StreamError: one of them failed.
-        """
-        required = {n: s for n, s in self._recorded.items() if s.entry.required}
-        for name, stream in required.items():
-            if stream.counts.failure:
-                raise StreamError(f"stream {name} cannot be recorded: {stream.counts.failure}")
-        return [name for name, stream in required.items() if not stream.counts.durable_samples]
 
     def _close_log(self) -> None:
         if self._log_file:

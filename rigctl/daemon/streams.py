@@ -102,6 +102,7 @@ class StreamState:
             overruns=counts.overruns,
             durable_age_s=None if counts.ended else _since(self.durable_rose_s),
             failure=counts.failure,
+            trouble=counts.trouble,
         )
 
     def _measured_hz(self) -> float | None:

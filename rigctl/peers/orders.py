@@ -47,9 +47,11 @@ class Begin(_Line, frozen=True):
     streams: dict[str, str | None]
     """Every stream to record, with the ring that it has at present."""
     start_s: float | None = None
-    """The instant on the rig's clock with which the recording begins, past or future."""
+    """The instant on the rig's clock with which the window begins, past or future."""
     resume: bool = False
     """Whether the session was recorded before a crash, is in order again, and goes on."""
+    pre_roll_s: float = 0.0
+    """How much of what came before `start_s` is recorded, too, as far as the rings have it."""
     since_unix_s: float | None = None
     """To resume: when it was last seen to be recorded, if that is known."""
 
@@ -116,7 +118,7 @@ class Noticed(_Line, frozen=True):
 
 
 class Interruption(msgspec.Struct, frozen=True):
-    """What a crash cost a stream that goes on."""
+    """What a crash, or a full disk, cost a stream that goes on."""
 
     folder: str
     position: int
@@ -125,6 +127,9 @@ class Interruption(msgspec.Struct, frozen=True):
     """How many samples lie between, estimated by the clock; 0 where it cannot tell."""
     since_unix_s: float | None
     until_unix_s: float
+    is_exact: bool = False
+    """Whether `missing` is known, for the ring has outlived it; 0: nothing is lost."""
+    cause: str = "a crash"
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -137,7 +142,9 @@ class Counts(msgspec.Struct, frozen=True):
     overruns: int = 0
     bytes: int = 0
     failure: str = ""
-    """Why nothing more is recorded of it; empty while all is well."""
+    """Why nothing more is recorded of it, or not at present; empty while all is well."""
+    trouble: str = ""
+    """What was lost a moment ago, while more is recorded; empty while all is well."""
     positions: dict[str, tuple[float | None, float | None]] = {}
     """By folder: where the window's start and stop fall, in samples and fractions, as known."""
     interruption: Interruption | None = None

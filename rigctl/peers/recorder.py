@@ -9,11 +9,12 @@ waits for the disk to be durable.
 import logging
 import threading
 import time
+from collections import deque
 from pathlib import Path
 
 from rigctl.config.keeping import Roll
-from rigctl.errors import RigctlError
-from rigctl.peers.former import Former, boot, find_former
+from rigctl.errors import DiskFull, RigctlError
+from rigctl.peers.former import Former, boot, cut_stand_ins, find_former
 from rigctl.peers.orders import (
     Attach,
     Begin,
@@ -28,7 +29,7 @@ from rigctl.peers.orders import (
 )
 from rigctl.peers.track import Track
 from rigctl.peers.worker import Channel
-from rigctl.recording.events import EventLog
+from rigctl.recording.events import EventLog, NewEvent
 from rigctl.recording.layout import EVENTS
 from rigctl.recording.session import open_unsealed
 
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 0.4
 """How often the recorder says where it has got to, at the least."""
+_MOST_EVENTS = 1000
+"""So many wait for space on a full disk; the oldest are given up, and only in the log."""
 
 
 class Recorder:
@@ -55,6 +58,7 @@ class Recorder:
         self._tracks: dict[str, Track] = {}
         self._events: EventLog | None = None
         self._events_lock = threading.Lock()
+        self._unlogged: deque[NewEvent] = deque(maxlen=_MOST_EVENTS)
         self._finished = threading.Event()
         self._flusher: threading.Thread | None = None
         self._finisher: threading.Thread | None = None
@@ -114,8 +118,10 @@ class Recorder:
         session = Path(order.session)
         self._session = order.session
         try:
-            formers = _formers(order) if order.resume else {}
-            self._events = EventLog(session / EVENTS, "recorder")
+            if order.resume:
+                open_unsealed(session)
+            events = self._events = EventLog(session / EVENTS, "recorder")
+            formers = _formers(order, events) if order.resume else {}
         except RigctlError as error:
             failed = {stream: Counts(failure=str(error)) for stream in order.streams}
             self._channel.report(Progress(failed))
@@ -124,7 +130,9 @@ class Recorder:
         self._log_event(kind, {"exp_ref": order.exp_ref, "boot": boot()})
         self._finished.clear()
         self._tracks = {
-            stream: Track(stream, session, self._events, self._report, order.start_s, self._roll)
+            stream: Track(
+                stream, session, events, self._report, order.start_s, order.pre_roll_s, self._roll
+            )
             for stream in order.streams
         }
         for stream, former in formers.items():
@@ -151,6 +159,7 @@ class Recorder:
                 due_s += self._flush_s
                 for track in self._tracks.values():
                     track.sync()
+                self._log_events()
             self._report()
 
     def _report(self) -> None:
@@ -160,23 +169,34 @@ class Recorder:
         return {name: track.counts for name, track in self._tracks.items()}
 
     def _log_event(self, kind: str, value: object, source: str = "recorder") -> None:
+        self._log_events(NewEvent(source, kind, value, time.time(), time.monotonic()))
+
+    def _log_events(self, *events: NewEvent) -> None:
+        """Log events behind those that a full disk had no space for."""
         with self._events_lock:
+            self._unlogged += events
+            waiting = list(self._unlogged)
             try:
-                if self._events:
-                    self._events.append(source, kind, value)
+                if self._events and waiting:
+                    self._events.append_many(waiting)
+                self._unlogged.clear()
+            except DiskFull as error:
+                log.warning("%d events wait for space: %s", len(waiting), error)
             except RigctlError as error:
-                log.error("event %s not written: %s", kind, error)
+                self._unlogged.clear()
+                log.error("%d events not written: %s", len(waiting), error)
 
 
-def _formers(order: Begin) -> dict[str, Former]:
+def _formers(order: Begin, events: EventLog) -> dict[str, Former]:
     """Return what the session has of its streams.
 
     Raises:
-        RecordingError: it cannot be read, or is sealed.
+        RecordingError: it cannot be read.
     """
-    open_unsealed(Path(order.session))
-    path, since_unix_s = Path(order.session), order.since_unix_s
-    found = {stream: find_former(path, stream, since_unix_s) for stream in order.streams}
+    path = Path(order.session)
+    for stream in order.streams:
+        cut_stand_ins(path, stream, events)
+    found = {stream: find_former(path, stream, order.since_unix_s) for stream in order.streams}
     return {stream: former for stream, former in found.items() if former}
 
 

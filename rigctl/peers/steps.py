@@ -103,6 +103,11 @@ class Sequence:
         self._skipped_samples += samples
         self._skipped_blocks += blocks
 
+    def follow(self, blocks: Iterable[BlockRecord]) -> None:
+        """Take note of blocks that are recorded already: the next ones follow on them."""
+        for block in blocks:
+            self._follow(block)
+
     def steps(self, blocks: Iterable[BlockRecord]) -> list[Step]:
         """Return what to do, in order, with the blocks of a batch."""
         steps: list[Step] = []

@@ -3,7 +3,8 @@
 From: `peers.track`, the batches of one ring after the other.  To: `recording.StreamWriter`.
 
 A ring of another layout goes on in a folder of its own.  After a crash the last folder goes on, if
-the layout is the same, with a new segment that says what is missing.
+the layout is the same, with a new segment that says what is missing; where the ring has outlived
+the crash nothing is, and no segment begins.
 """
 
 import logging
@@ -14,10 +15,14 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
+import msgspec
+
 from rigctl.blocks import Marker, StreamInfo
 from rigctl.config.keeping import Roll
-from rigctl.peers.former import Former
-from rigctl.peers.orders import Counts, Interruption
+from rigctl.peers.former import TAKEN, Former, Taken
+from rigctl.peers.going_on import GoingOn
+from rigctl.peers.orders import Counts
+from rigctl.peers.positions import Positions
 from rigctl.peers.steps import Append, Fill, Segment, Sequence
 from rigctl.peers.window import arrivals_in
 from rigctl.recording.append_file import FileDigest
@@ -54,46 +59,57 @@ class Tape:
         roll: Roll | None = None,
     ) -> None:
         self.stream = stream
+        self.positions = Positions()
+        self.folders: list[Path] = []
+        """Those that were opened; the last may not have been made wholly."""
         self._session = session
         self._events = events
         self._begun = begun
         self._roll = roll
-        self._former: Former | None = None
-        self._interruption: Interruption | None = None
+        self._before: GoingOn | None = None
         self._writers: list[StreamWriter] = []
         self._overruns = 0
         self._sequence = Sequence(0, Fraction(1))
         self._layout: StreamInfo | None = None
+        self._ring = ""
         self._offset = 0
-        self._start: float | None = None
-        self._is_seamless = False
-        self._positions: dict[str, tuple[float | None, float | None]] = {}
+        self._taken: tuple[str, int] | None = None
+        """The ring and the offset that were logged last; None before a ring's first sample."""
 
-    def go_on(self, former: Former) -> None:
-        """Go on behind what was recorded before a crash."""
-        self._former = former
+    def go_on(self, former: Former, cause: str = "a crash") -> None:
+        """Go on behind what was recorded before a crash, or before writing failed."""
+        self._before, self._writers = GoingOn(former, cause), []
 
-    def thread(self, info: StreamInfo, position: int) -> None:
+    def thread(self, info: StreamInfo, position: int, ring: str) -> None:
         """Take another ring: its samples from a position on are what follows."""
         after = self._sequence.last if info == self._layout else None
         self._layout = info
         self._sequence = Sequence(int(FILL_LIMIT_S * info.rate_hz), info.rate_hz, after)
         former = self._former_of(info)
         self._offset = (former.last.samples if former else self.samples) - position
+        self._ring, self._taken = ring, None
 
-    def start_at(self, position: float, *, is_seamless: bool) -> None:
-        """Note where the window begins, in samples from the first that follows.
+    def goes_on_exactly(self) -> None:
+        """The ring that was taken is that of before: what is missing, if any, is known."""
+        if self._before:
+            self._before.is_exact = True
 
-        Args:
-            position: the same after a crash: where it goes on.
-            is_seamless: whether that is right behind what was recorded before the crash.
-        """
-        self._start, self._is_seamless = position, is_seamless
+    @property
+    def last_points(self) -> int:
+        """How many samples the last append before a crash has."""
+        return self._before.former.last_points if self._before else 0
+
+    def follow(self, batch: Batch, info: StreamInfo) -> None:
+        """Take note of what is recorded already, and record those of its markers that are not."""
+        self._sequence.follow(batch.blocks)
+        markers = (_at(m, max(m.position, batch.start) + self._offset) for m in batch.markers)
+        if self._before:
+            self._writer(info).mark(*self._before.new(markers))
 
     def stop_at(self, position: float) -> None:
         """Note where the window ends, in samples from the first that follows."""
         for writer in self._writers[-1:]:
-            self._place_stop(writer, writer.samples + position)
+            self.positions.stop_at(writer, writer.samples + position)
 
     @property
     def samples(self) -> int:
@@ -103,10 +119,8 @@ class Tape:
     @property
     def counts(self) -> Counts:
         """What is on disk, over all folders of the stream."""
-        writers, former = list(self._writers), self._former
-        before = former.earlier if former else ()
-        if former and not (writers and writers[0].folder == former.folder):
-            before = (*before, former.last)
+        writers, going_on = list(self._writers), self._before
+        before = going_on.before(writers) if going_on else ()
         now = (StreamTotals(w.samples, w.missing_samples, w.gaps) for w in writers)
         parts = (*before, *now)
         durable = sum(w.durable_samples for w in writers)
@@ -117,8 +131,8 @@ class Tape:
             missing_samples=sum(part.missing_samples for part in parts),
             overruns=self._overruns,
             bytes=sum(writer.bytes for writer in writers),
-            positions=dict(self._positions),
-            interruption=self._interruption,
+            positions=dict(self.positions.known),
+            interruption=going_on.interruption if going_on else None,
         )
 
     @property
@@ -149,11 +163,11 @@ class Tape:
                 case Append():
                     self._append(writer, batch, step, markers)
         # What is left belongs to blocks without samples: it stands at the next sample.
-        writer.mark(*(_at(marker, writer.samples) for marker in markers))
+        self._mark(writer, [_at(marker, writer.samples) for marker in markers])
 
     def cut(self, instant_s: float) -> None:
         """Cut off what was taken at an instant or later, from folder after folder."""
-        former = self._former
+        former = self._before and self._before.former
         if former and not (self._writers and self._writers[0].folder == former.folder):
             self._writers.insert(0, StreamWriter.reopen(former.folder, self._events, self._roll))
         for number, writer in reversed(list(enumerate(self._writers))):
@@ -167,18 +181,17 @@ class Tape:
             samples = max(math.ceil(position), 0)
             log.info("%s: cut at sample %d of %d", self.stream, samples, writer.samples)
             writer.end_at(samples)
-            self._place_stop(writer, position)
+            self.positions.stop_at(writer, position)
             if samples:
                 return
 
     def short_of(self, instant_s: float) -> int:
         """Return how many samples are missing at the end, up to an instant."""
-        records = self._writers[-1].records
-        if not len(records):
+        writer = self._writers[-1]
+        if not writer.samples:
             return 0
-        rate_hz = self._writers[-1].info.rate_hz
-        last_s = taken_s(arrivals_in(records, float(records[-1]["arrival_s"])), rate_hz)
-        return max(math.ceil((instant_s - last_s) * rate_hz) - 1, 0)
+        lasted_s = instant_s - _last_taken_s(writer)
+        return max(math.ceil(lasted_s * writer.info.rate_hz) - 1, 0)
 
     def sync(self) -> None:
         """Make what is written durable.
@@ -202,35 +215,53 @@ class Tape:
         self, writer: StreamWriter, batch: Batch, step: Append, markers: list[Marker]
     ) -> None:
         offset = self._offset = writer.samples - step.start
+        self._log_taken(writer, step.start)
+        if self._before:
+            self._before.begin(writer)
         samples = batch.samples[step.start - batch.start : step.stop - batch.start]
         writer.append(samples, counter=step.counter, arrival_s=step.arrival_s)
         inside = [marker for marker in markers if marker.position < step.stop]
         del markers[: len(inside)]
         # One that lies before its block, or in front of a gap, must not come to stand in the gap.
-        writer.mark(*(_at(m, max(m.position, step.start) + offset) for m in inside))
+        self._mark(writer, [_at(m, max(m.position, step.start) + offset) for m in inside])
+        is_first = not self._before and len(self._writers) == 1
+        self.positions.look(writer, step.arrival_s, is_first=is_first)
         if not writer.durable_samples:
             # START's reply waits for this, not for the flush interval.
             writer.sync()
             self._begun()
 
+    def _mark(self, writer: StreamWriter, markers: list[Marker]) -> None:
+        # Those at the very end before a crash may come once more, with blocks without samples.
+        writer.mark(*(self._before.new(markers) if self._before else markers))
+
+    def _log_taken(self, writer: StreamWriter, ring_sample: int) -> None:
+        """Log what of the ring stands where before it is written, for a recorder after this one."""
+        taken = self._ring, self._offset
+        if taken != self._taken:
+            value = msgspec.to_builtins(Taken(writer.samples, self._ring, ring_sample))
+            self._events.append(writer.folder.name, TAKEN, value)
+            self._taken = taken
+
     def _begin_segment(self, writer: StreamWriter, step: Segment) -> None:
-        goes_on, missing = writer.samples > 0, step.missing
         began_s = step.arrival_s - float(step.points / writer.info.rate_hz)
-        if self._former and not self._interruption:
-            if not self._is_seamless:
-                missing = max(missing, self._former.missing_before(began_s))
-            self._interruption = Interruption(
-                writer.folder.name,
-                writer.samples,
-                missing,
-                self._former.since_unix_s,
-                _wall_s(began_s),
-            )
+        goes_on, wall_s = writer.samples > 0, _wall_s(began_s)
+        missing = self._missing_before(step, writer, began_s)
+        if self._before:
+            self._before.begin(writer, missing, wall_s)
         if goes_on or missing:
             text = "%s: a new segment, %d samples lost, %s"
             log.warning(text, self.stream, missing, step.measure)
-        when = datetime.fromtimestamp(_wall_s(began_s), UTC)
-        writer.new_segment(when, lost=goes_on, missing=missing)
+        writer.new_segment(datetime.fromtimestamp(wall_s, UTC), lost=goes_on, missing=missing)
+
+    def _missing_before(self, step: Segment, writer: StreamWriter, began_s: float) -> int:
+        """Return what is missing before a ring's first sample; what the blocks tell goes first."""
+        if self._before and not self._before.interruption:
+            return max(step.missing, self._before.missing_before(began_s))
+        if step.missing or self._taken or not writer.samples:
+            return step.missing
+        # A source that was started again: what it would have sent meanwhile is lost.
+        return max(round((began_s - _last_taken_s(writer)) * writer.info.rate_hz), 0)
 
     def _writer(self, info: StreamInfo) -> StreamWriter:
         """Return the writer for this layout."""
@@ -239,27 +270,24 @@ class Tape:
         if self._writers:
             self._writers[-1].close()
         self._writers.append(self._open(info))
-        if self._start is not None and not self._former and len(self._writers) == 1:
-            self._positions[self._writers[-1].folder.name] = (self._start, None)
+        if not self._before and len(self._writers) == 1:
+            self.positions.open(self._writers[-1])
         return self._writers[-1]
 
     def _open(self, info: StreamInfo) -> StreamWriter:
         if former := self._former_of(info):
+            self.folders.append(former.folder)
             return StreamWriter.reopen(former.folder, self._events, self._roll)
         folder = next_stream_folder(self._session, self.stream)
+        self.folders.append(folder)
         return StreamWriter.create(
             folder, info, name=self.stream, events=self._events, roll=self._roll
         )
 
     def _former_of(self, info: StreamInfo) -> Former | None:
         """Return what was recorded before a crash if samples of this layout go on behind it."""
-        former = self._former
+        former = self._before and self._before.former
         return former if former and not self._writers and former.info == info else None
-
-    def _place_stop(self, writer: StreamWriter, position: float) -> None:
-        name = writer.folder.name
-        start, _ = self._positions.get(name, (None, None))
-        self._positions[name] = (start, position)
 
 
 def _position(marker: Marker) -> int:
@@ -268,6 +296,12 @@ def _position(marker: Marker) -> int:
 
 def _at(marker: Marker, position: int) -> Marker:
     return Marker(position, marker.type, marker.description, marker.points, marker.channel)
+
+
+def _last_taken_s(writer: StreamWriter) -> float:
+    """Return when the last sample was taken; there must be one."""
+    records = writer.records
+    return taken_s(arrivals_in(records, float(records[-1]["arrival_s"])), writer.info.rate_hz)
 
 
 def _wall_s(monotonic_s: float) -> float:

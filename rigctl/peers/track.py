@@ -2,12 +2,17 @@
 
 From: rings (`streams`), one after the other when the source opens new ones.
 To: `peers.tape`; counts for the recorder's reports.
+
+A disk that is full ends no recording: the ring keeps what comes, and once there is space again the
+recording goes on behind what was written, as it does after a crash.  Any other error of the disk
+ends this stream, for what was written last may be lost without a word.
 """
 
 import logging
 import math
 import queue
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +20,10 @@ import msgspec
 
 from rigctl.blocks import StreamInfo
 from rigctl.config.keeping import Roll
-from rigctl.errors import Overrun, RigctlError, RingClosed, RingError, WriterDied
+from rigctl.errors import DiskFull, Overrun, RigctlError, RingClosed, RingError, WriterDied
+from rigctl.peers.entrance import Entrance
 from rigctl.peers.former import Former
+from rigctl.peers.fulldisk import FullDisk
 from rigctl.peers.orders import Counts
 from rigctl.peers.tape import Tape
 from rigctl.peers.window import Gate
@@ -29,6 +36,8 @@ log = logging.getLogger(__name__)
 _BATCH_BYTES = 4 << 20
 _LOOK_UP_S = 0.25
 """How soon a stream in which nothing comes notices that it is to finish."""
+TROUBLE_S = 10.0
+"""For how long a loss is shown."""
 
 
 class Track(threading.Thread):
@@ -40,6 +49,7 @@ class Track(threading.Thread):
         events: the session's event log.
         report: called when START can be answered: the first samples are on disk, or it failed.
         start_s: the instant on the rig's clock with which it begins; None for what comes first.
+        lead_s: how much of what came before that is recorded, too.
         roll: when to go on in a further part; None: never.
     """
 
@@ -50,14 +60,21 @@ class Track(threading.Thread):
         events: EventLog,
         report: Callable[[], None],
         start_s: float | None = None,
+        lead_s: float = 0.0,
         roll: Roll | None = None,
     ) -> None:
         super().__init__(name=f"track {stream}")
         self.stream = stream
         self._report = report
         self._rings: queue.Queue[tuple[str, bool] | None] = queue.Queue()
-        self._gate = Gate(start_s)
+        self._gate = Gate(start_s, lead_s)
         self._tape = Tape(stream, session, events, report, roll)
+        if start_s is not None and lead_s:
+            self._tape.positions.seek_start(start_s)
+        self._entrance = Entrance(stream, self._gate, self._tape, self._count_overrun)
+        self._full = FullDisk(session, events, self._gate, self._tape, report)
+        self._trouble = ""
+        self._trouble_s = -math.inf
         self._is_ended = False
         """Whether the window's end was found in a ring."""
         self._is_exact = False
@@ -69,10 +86,7 @@ class Track(threading.Thread):
     def go_on(self, former: Former) -> None:
         """Go on behind what was recorded before a crash; before the thread is started."""
         self._tape.go_on(former)
-        if former.taken_s is not None:
-            # A ring that has outlived the crash still holds what was recorded.
-            behind_s = former.taken_s + 0.5 / float(former.info.rate_hz)
-            self._gate = Gate(behind_s, former.arrival_s)
+        self._gate.reopen(former.behind_s, former.place)
 
     def attach(self, ring: str, *, from_start: bool) -> None:
         """Have the stream go on in a ring: with all that is in it, or from now on."""
@@ -86,6 +100,7 @@ class Track(threading.Thread):
         """
         self._gate.close(stop_s)
         self._rings.put(None)
+        self._full.close()
 
     def position_of(self, ring_sample: int) -> int:
         """Return where in the recording a sample of the ring lies, or will lie."""
@@ -102,8 +117,14 @@ class Track(threading.Thread):
     def counts(self) -> Counts:
         """What is on disk, over all parts of the stream."""
         counts = self._tape.counts
-        own = {"failure": self._failure, "ended": self._is_closed, "short": self._short}
-        return msgspec.structs.replace(counts, **own)
+        is_troubled = time.monotonic() - self._trouble_s < TROUBLE_S
+        return msgspec.structs.replace(
+            counts,
+            failure=self._failure or self._full.reason,
+            trouble=self._trouble if is_troubled else "",
+            ended=self._is_closed,
+            short=self._short,
+        )
 
     @property
     def digests(self) -> dict[str, FileDigest]:
@@ -146,46 +167,29 @@ class Track(threading.Thread):
             self._record_ring(reader, from_start)
 
     def _record_ring(self, reader: RingReader, from_start: bool) -> None:
-        cursor = self._enter(reader, from_start)
-        if cursor is None:
-            return
-        began = cursor.position
+        """Record from a ring until it ends; again and again where the disk is full meanwhile."""
+        began: int | None = None
+        while True:
+            try:
+                if self._full.reason:
+                    self._full.go_on(reader.name, began)
+                cursor = self._entrance.enter(reader, from_start=from_start)
+                if cursor is None:
+                    return
+                began = cursor.position if began is None else began
+                self._follow(reader, cursor, began)
+                return
+            except DiskFull as error:
+                self._is_ended = False
+                if not self._full.wait(error):
+                    raise
+
+    def _follow(self, reader: RingReader, cursor: Cursor, began: int) -> None:
         while not self._gate.is_closing:
             if not self._wait(cursor):
                 return
             self._read(cursor, reader.info)
         self._leave(reader, cursor, began)
-
-    def _enter(self, reader: RingReader, from_start: bool) -> Cursor | None:
-        """Return a cursor at the first sample to record; None if this ring brings none."""
-        if not self._gate.is_awaited:
-            return self._cursor(reader, 0 if from_start else None)
-        try:
-            position = self._gate.open(reader)
-        except (RingClosed, WriterDied) as error:
-            log.warning("%s: %s", self.stream, error)
-            return None
-        if position is None:
-            return None
-        cursor = self._cursor(reader, max(math.ceil(position), 0))
-        self._tape.start_at(position - cursor.position, is_seamless=self._gate.is_seamless)
-        return cursor
-
-    def _cursor(self, reader: RingReader, start: int | None) -> Cursor:
-        """Return a cursor at a sample, or at the oldest; what is overwritten already is lost."""
-        wanted = start
-        while True:
-            try:
-                cursor = reader.cursor(start)
-            except Overrun as error:
-                start = error.tail
-                continue
-            self._tape.thread(reader.info, cursor.position)
-            if wanted is not None and cursor.position > wanted:
-                lost = cursor.position - wanted
-                text = f"{lost} samples were overwritten before they could be recorded"
-                self._count_overrun(f"{text}: a longer ring keeps more", lost, 0)
-            return cursor
 
     def _leave(self, reader: RingReader, cursor: Cursor, began: int) -> None:
         """Read up to the window's end, or what has arrived if none was ordered."""
@@ -235,9 +239,11 @@ class Track(threading.Thread):
         if batch is not None and batch.blocks:
             self._gate.see(float(max(block.points for block in batch.blocks) / info.rate_hz))
             self._tape.write(batch, info)
+            self._full.over()
 
     def _count_overrun(self, text: str, samples: int, blocks: int) -> None:
         self._tape.overrun(samples, blocks)
+        self._trouble, self._trouble_s = text, time.monotonic()
         log.error("%s: %s", self.stream, text)
 
     def _cut(self) -> None:

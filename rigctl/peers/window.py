@@ -6,10 +6,14 @@ To: rings (`streams`), and the index of what is recorded, for the positions of t
 An instant may lie in the ring's past, when its order came late, or in the future.  At its end
 nothing is waited for longer than `STOP_PATIENCE_S` after it, or the length of `PATIENT_BLOCKS`: a
 source that has stalled, or has lost its device, brings no sample that shows that it is over.
+
+With a pre-roll the recording begins before its window, as far as the ring has it: the window's
+position is then more than 0, and nothing that a ring lacks before it counts as lost.
 """
 
 import math
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,19 +32,31 @@ _AROUND = 1024
 """How many appends before and after an instant are looked at."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """With which sample of which ring a stream goes on."""
+
+    ring: str
+    sample: int
+    is_seamless: bool = True
+    """Whether it follows right behind what is recorded."""
+
+
 class Gate:
     """Lets a stream's samples pass from the first instant to the second; `close` is any thread's.
 
     Args:
         start_s: the instant on the rig's clock with which it opens; None: it is open.
-        behind_s: it opens behind the block that arrived then, in a ring that has it.
+        lead_s: how much of what comes before that passes, too, where the ring has it.
     """
 
-    def __init__(self, start_s: float | None = None, behind_s: float | None = None) -> None:
+    def __init__(self, start_s: float | None = None, lead_s: float = 0.0) -> None:
         self._start_s = start_s
-        self._behind_s = behind_s
-        self.is_seamless = False
-        """Whether it has opened behind that block."""
+        self._lead_s = lead_s
+        self._goes_on: Place | None = None
+        self._is_open = start_s is None
+        self.place: Place | None = None
+        """Where it has opened, if that was a place and not an instant."""
         self._stop_s: float | None = None
         self._end_s = math.inf
         self._block_s = 0.0
@@ -48,7 +64,19 @@ class Gate:
     @property
     def is_awaited(self) -> bool:
         """Whether it has not opened yet."""
-        return self._start_s is not None
+        return not self._is_open
+
+    def reopen(self, behind_s: float | None, place: Place | None) -> None:
+        """Have it open once more, behind what is recorded.
+
+        Args:
+            behind_s: the instant with which it opens in another ring than that of the place; None
+                for that of before.
+            place: where it opens in a ring that has outlived a crash, if that is known.
+        """
+        if behind_s is not None:
+            self._start_s, self._lead_s = behind_s, 0.0
+        self._goes_on, self._is_open = place, False
 
     @property
     def stop_s(self) -> float | None:
@@ -86,20 +114,34 @@ class Gate:
             RingClosed: it does not open in this ring: it is closed.
             WriterDied: the same: its writer is gone.
         """
-        assert self._start_s is not None
-        behind = None if self._behind_s is None else reader.stop_of(self._behind_s)
-        if behind is not None:
-            self._start_s, self.is_seamless = None, True
-            return behind
+        goes_on = self._goes_on
+        self.place = goes_on if goes_on and goes_on.ring == reader.name else None
+        if self.place:
+            self._is_open = True
+            return self.place.sample
         while True:
             head = reader.head
-            position = _position_in_ring(reader, self._start_s)
+            position = self._begins(reader)
             if position is not None:
-                self._start_s = None
+                self._is_open = True
                 return position
             if self.remaining_s == 0:
                 return None
             reader.wait(head, _LOOK_UP_S)
+
+    def _begins(self, reader: RingReader) -> float | None:
+        if self._start_s is None:
+            return 0.0
+        return _position_in_ring(reader, self._start_s - self._lead_s)
+
+    def needed_in(self, reader: RingReader) -> float | None:
+        """Return from which sample of a ring on none may be missing; None: from none that is there.
+
+        To be asked once it has opened there.
+        """
+        if self.place:
+            return self.place.sample
+        return None if self._start_s is None else _position_in_ring(reader, self._start_s)
 
     def stop_in(self, reader: RingReader) -> float | None:
         """Return where in a ring it closes; None where that is not known, or never ordered."""

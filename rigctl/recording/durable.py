@@ -3,6 +3,7 @@
 From: the writers of a session.  To: the disk.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from rigctl.errors import RecordingError
+from rigctl.errors import DiskFull, RecordingError
 from rigctl.recording.checked import decode_document
 
 _T = TypeVar("_T")
@@ -18,6 +19,7 @@ _T = TypeVar("_T")
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _MODE = 0o644
 _MEGABYTE = 1_000_000
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -31,11 +33,22 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn an `OSError` inside into a `RecordingError` that names the file and the free space."""
+    """Turn an `OSError` inside into a `RecordingError` that names the file and the free space.
+
+    Raises:
+        DiskFull: there is no space for it.
+        RecordingError: anything else.
+    """
     try:
         yield
     except OSError as error:
-        raise RecordingError(f"{path}: {error.strerror or error}{_free(path)}") from error
+        kind = DiskFull if is_full(error) else RecordingError
+        raise kind(f"{path}: {error.strerror or error}{_free(path)}") from error
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there is no space, on the disk or for this user."""
+    return error.errno in _FULL
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:

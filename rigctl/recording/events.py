@@ -9,6 +9,7 @@ Every call is one write and one fdatasync (0.1 ms). Several processes may append
 counts its own lines, so that a line that is missing shows.
 """
 
+import contextlib
 import os
 import threading
 import time
@@ -21,7 +22,7 @@ import msgspec
 
 from rigctl.errors import RecordingError
 from rigctl.recording.checked import decode_line, encode_line
-from rigctl.recording.durable import naming, sync_folder, write_all, writing
+from rigctl.recording.durable import is_full, naming, sync_folder, write_all, writing
 from rigctl.recording.space import Reservation
 
 _RESERVE_BYTES = 1 << 16
@@ -113,6 +114,7 @@ class EventLog:
         """Log events with one write and one flush for all of them.
 
         Raises:
+            DiskFull: there is no space; none of them stands in the file, and it may be tried again.
             RecordingError: they could not be written; some of them may stand in the file.
         """
         with self._lock, writing(self.path):
@@ -120,12 +122,8 @@ class EventLog:
             if not logged:
                 return logged
             lines = b"".join(map(encode_line, logged))
-            # Counted even if writing fails: events that are lost show as a jump.
-            self._sequence += len(logged)
             # A line that was left unfinished is ended, so that it spoils no other one.
-            start, self._torn = b"\n" if self._torn else b"", True
-            write_all(self._fd, start + lines)
-            self._torn = False
+            self._write(b"\n" + lines if self._torn else lines, len(logged))
             os.fdatasync(self._fd)
             self._reservation.extend(os.fstat(self._fd).st_size)
             return logged
@@ -142,6 +140,22 @@ class EventLog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _write(self, lines: bytes, count: int) -> None:
+        """Write lines, and count them; of what a full disk takes in part, nothing stays."""
+        size, sequence, torn = os.fstat(self._fd).st_size, self._sequence, self._torn
+        # Counted even if writing fails: events that are lost show as a jump.
+        self._sequence, self._torn = sequence + count, True
+        try:
+            write_all(self._fd, lines)
+        except OSError as error:
+            # If it has grown by more than that, another process has written behind it.
+            if is_full(error) and os.fstat(self._fd).st_size < size + len(lines):
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._fd, size)
+                    self._sequence, self._torn = sequence, torn
+            raise
+        self._torn = False
 
     def _numbered(self, number: int, event: NewEvent) -> Event:
         unix_s = time.time() if event.unix_s is None else event.unix_s

@@ -17,6 +17,7 @@ from rigctl.errors import RecordingError
 from rigctl.recording import layout, to_mne
 from rigctl.recording.index import Records
 from rigctl.recording.markers import NEW_SEGMENT, LoggedMarker
+from rigctl.recording.parts import JoinedParts
 from rigctl.recording.reader import Gap, StreamReader
 from rigctl.recording.session_clock import SessionClock
 from rigctl.recording.times import Segment, Times, corners, segments
@@ -59,7 +60,7 @@ class OpenStream:
         return self.info.channels
 
     @property
-    def samples(self) -> npt.NDArray[Any]:
+    def samples(self) -> npt.NDArray[Any] | JoinedParts:
         """As recorded, shape (samples, *frame shape), read from disk when they are asked for."""
         return self.reader.samples
 

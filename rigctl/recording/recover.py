@@ -25,7 +25,7 @@ import msgspec
 from rigctl.errors import RecordingError, SessionNotFound
 from rigctl.recording import aside, layout
 from rigctl.recording.durable import naming
-from rigctl.recording.events import parse_events, sound_size
+from rigctl.recording.events import parse_events, read_events, sound_size
 from rigctl.recording.layout import is_set_aside
 from rigctl.recording.reader import reference_of
 from rigctl.recording.recover_stream import Tear, find_tear, is_unfinished, mend
@@ -98,6 +98,33 @@ def recover(path: Path) -> Recovery:
     recovery = _recovery(path, survey)
     told = _tell(session, recovery)
     return msgspec.structs.replace(recovery, changed=changed or told)
+
+
+def put_in_order(path: Path) -> None:
+    """Move aside what is torn of a session that goes on, and leave `session.json` to its daemon.
+
+    Args:
+        path: a rig's folder of a session whose recorder is gone.
+
+    Raises:
+        RecordingError: as `recover`.
+    """
+    _mend(path, _survey(path))
+
+
+def put_stream_in_order(folder: Path) -> None:
+    """Do the same with one stream's folder after a failed write, beside the others.
+
+    Args:
+        folder: the stream's; no writer has it open.
+
+    Raises:
+        RecordingError: as `recover`.
+    """
+    if is_unfinished(folder):
+        aside.move_folder(folder)
+        return
+    mend(find_tear(folder), read_events(folder.parent / layout.EVENTS).events)
 
 
 def is_in_order(path: Path) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rigctl.errors import RecordingError
+from rigctl.errors import DiskFull, RecordingError
 from rigctl.recording import durable, events
 from rigctl.recording.events import EventLog, NewEvent, parse_events, read_events, sound_size
 
@@ -133,13 +133,30 @@ def test_a_full_disk_is_an_error_that_names_the_file() -> None:
         log.append("amp", "marker", "S  1")
 
 
-def test_a_failed_event_shows_as_a_jump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_an_event_that_a_full_disk_takes_in_part_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with EventLog(tmp_path / "events.jsonl") as log:
         log.append("amp", "marker", "S  1")
         write = durable.os.write
         failing = iter([lambda fd, data: write(fd, data[:5]), raise_full])
         monkeypatch.setattr("os.write", lambda fd, data: next(failing)(fd, data))
-        with pytest.raises(RecordingError, match="No space left"):
+        with pytest.raises(DiskFull, match="No space left"):
+            log.append("amp", "marker", "S  2")
+        monkeypatch.undo()
+        log.append("amp", "marker", "S  2")
+    read = read_events(log.path)
+    assert [(e.sequence, e.value) for e in read.events] == [(1, "S  1"), (2, "S  2")]
+    assert read.problems == ()
+
+
+def test_a_failed_event_shows_as_a_jump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EventLog(tmp_path / "events.jsonl") as log:
+        log.append("amp", "marker", "S  1")
+        write = durable.os.write
+        failing = iter([lambda fd, data: write(fd, data[:5]), raise_broken])
+        monkeypatch.setattr("os.write", lambda fd, data: next(failing)(fd, data))
+        with pytest.raises(RecordingError, match="Input/output error"):
             log.append("amp", "marker", "S  2")
         monkeypatch.undo()
         log.append("amp", "marker", "S  3")
@@ -153,3 +170,7 @@ def test_a_failed_event_shows_as_a_jump(tmp_path: Path, monkeypatch: pytest.Monk
 
 def raise_full(*_: object) -> int:
     raise OSError(28, "No space left on device")
+
+
+def raise_broken(*_: object) -> int:
+    raise OSError(5, "Input/output error")

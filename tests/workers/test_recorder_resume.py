@@ -116,9 +116,12 @@ async def test_a_recorder_that_is_killed_alone_goes_on_where_the_ring_still_is(
         start = int(stream.index[0]["counter"]) * 10
         whole = ring.read(start, start + len(stream.samples))
     np.testing.assert_array_equal(stream.samples, whole)
-    assert ended.streams["amp"].missing_samples == 0
-    assert ended.streams["amp"].interruption is not None
-    assert segments(stream) == [0, samples]
+    counts = ended.streams["amp"]
+    assert (counts.gaps, counts.missing_samples) == (0, 0)
+    assert counts.interruption
+    assert (counts.interruption.position, counts.interruption.missing) == (samples, 0)
+    assert counts.interruption.is_exact
+    assert segments(stream) == [0]
 
 
 async def test_a_sealed_session_is_not_gone_on_with(workers: Workers, session: Session) -> None:
