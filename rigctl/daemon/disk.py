@@ -14,7 +14,8 @@ from pathlib import Path
 
 from rigctl.blocks import StreamInfo
 from rigctl.config import Rig
-from rigctl.daemon.guard import Budget, Guard, Level, Load, Space, size
+from rigctl.config.units import size_text
+from rigctl.daemon.guard import Budget, Guard, Level, Load, Space
 from rigctl.daemon.streams import StreamState
 from rigctl.errors import RecordingError
 from rigctl.recording.index import RECORD_BYTES
@@ -70,8 +71,8 @@ class Disk:
         """That little is left for the recording, for people; empty while it is not so."""
         if self._guard.level is Level.OK:
             return ""
-        free = size(self._space.free_bytes if self._space else 0)
-        floor = size(self._guard.floor_bytes)
+        free = size_text(self._space.free_bytes if self._space else 0)
+        floor = size_text(self._guard.floor_bytes)
         return (
             f"only {free} are free in {self._root}: the recording is ended below {floor}; "
             "free some space"
@@ -100,7 +101,8 @@ class Disk:
     async def check(self, planned_s: float | None) -> None:
         """Check that what is to be recorded has room, and comes no faster than it is written.
 
-        Streams that have not begun yet count nothing: nobody knows what they will bring.
+        Streams that have not begun yet count nothing: nobody knows what they will bring. Where the
+        floor is 0 nothing is asked for.
 
         Args:
             planned_s: for how long; None for what the rig file says.
@@ -109,7 +111,7 @@ class Disk:
             RecordingError: with figures, and what to do.
         """
         self._guard.load = load = self._load()
-        if not load.bytes_s:
+        if not (load.bytes_s and self._limits.floor_bytes):
             return
         duration_s = self._limits.duration_s if planned_s is None else planned_s
         budget = Budget(load, duration_s, self._guard.low_bytes)
@@ -153,16 +155,16 @@ class Disk:
         if level is before:
             return
         if level is Level.STOP:
-            floor = size(self._guard.floor_bytes)
+            floor = size_text(self._guard.floor_bytes)
             self.ended = (
-                f"ended because only {size(space.free_bytes)} were free in {self._root}, "
+                f"ended because only {size_text(space.free_bytes)} were free in {self._root}, "
                 f"less than {floor}, the floor: what was recorded until then is whole"
             )
             log.error("the recording is %s", self.ended)
         elif level is Level.LOW:
             log.warning("%s", self.warning)
         else:
-            log.warning("%s are free again in %s", size(space.free_bytes), self._root)
+            log.warning("%s are free again in %s", size_text(space.free_bytes), self._root)
 
     async def _slowness(self, budget: Budget) -> str:
         if self._write_bytes_s is None:

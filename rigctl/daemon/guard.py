@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from rigctl.config.keeping import DiskLimits
+from rigctl.config.units import duration_text, size_text
 
 HOLD_S = 10.0
 """So long less than the floor is free before a recording is ended for it."""
@@ -37,6 +38,9 @@ _SAFE = 0.5
 
 _ROUNDED_UP = 1.005
 """What is to be freed is shown with three digits, and must do when just that is freed."""
+
+_FEW_MINUTES = 600
+"""From here on hours are exact enough."""
 
 _LEAST_PLAN_S = 60.0
 """A shorter recording is not worth being offered."""
@@ -93,10 +97,11 @@ class Budget:
         most_s = left / self.load.bytes_s if self.load.bytes_s else 0.0
         offer = "" if most_s < _LEAST_PLAN_S else f", or record for at most {_floored(most_s)}"
         keys = " (--for, or disk.duration in the rig file)" if offer else ""
+        need, duration = size_text(self.need_bytes), duration_text(self.duration_s)
         return (
-            f"the recording needs {size(self.need_bytes)} for {time_text(self.duration_s)} and "
-            f"{size(self.keep_bytes)} are to stay free; {size(free)} are free in {place}: "
-            f"free {size(lacking * _ROUNDED_UP)}{offer}{keys}"
+            f"the recording needs {need} for {duration} and {size_text(self.keep_bytes)} are to "
+            f"stay free; {size_text(free)} are free in {place}: "
+            f"free {size_text(lacking * _ROUNDED_UP)}{offer}{keys}"
         )
 
     def slowness(self, write_bytes_s: float, place: str) -> str:
@@ -104,8 +109,8 @@ class Budget:
         if self.load.bytes_s <= _SAFE * write_bytes_s:
             return ""
         return (
-            f"the streams bring {size(self.load.bytes_s)}/s and {place} was measured to take "
-            f"{size(write_bytes_s)}/s, of which half is safe: record fewer streams, or to a "
+            f"the streams bring {size_text(self.load.bytes_s)}/s and {place} was measured to take "
+            f"{size_text(write_bytes_s)}/s, of which half is safe: record fewer streams, or to a "
             "faster disk (data_root)"
         )
 
@@ -173,22 +178,7 @@ class Guard:
         return is_last or now_s - self._under_since_s >= HOLD_S
 
 
-def size(count: float) -> str:
-    """Return a number of bytes for people, such as ``1.4 GB``."""
-    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= 0.9995 * scale:
-            return f"{count / scale:.3g} {unit}"
-    return f"{count:.0f} B"
-
-
-def time_text(seconds: float) -> str:
-    """Return a duration for people, such as ``1 h 30 min``."""
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    parts = ([f"{hours} h"] if hours else []) + ([f"{minutes} min"] if minutes or not hours else [])
-    return " ".join(parts)
-
-
-def _floored(seconds: float) -> str:
-    return time_text(seconds // 60 * 60)
+def _floored(duration_s: float) -> str:
+    """Return a duration, not more, as it can be given with ``--for``."""
+    minutes = int(duration_s // 60)
+    return f"{minutes} min" if minutes < _FEW_MINUTES else f"{minutes // 60} h"
