@@ -37,6 +37,8 @@ class StreamReport(msgspec.Struct, frozen=True, kw_only=True):
     gaps: int
     missing_samples: int
     overruns: int
+    wrong_hz: float | None = None
+    """At what rate samples come, where that is surely not the nominal one; else None."""
     durable_age_s: float | None = None
     """Since the last sample became safe on disk; None outside a session."""
     failure: str
@@ -51,7 +53,18 @@ class Condition(msgspec.Struct, frozen=True):
     condition: str
     """``DEGRADED``, ``RECOVERED``, or ``CLOCK``: the computer's wall clock was stepped."""
     stream: str
+    """What it is about: a stream, ``disk``, or empty for the rig."""
     reason: str
+
+
+class DiskReport(msgspec.Struct, frozen=True):
+    """The disk that a rig records to."""
+
+    free_bytes: int
+    floor_bytes: int
+    """A recording is ended when less stays free; 0: never."""
+    lasts_s: float | None
+    """How long recorded streams take to come to that; None before it is known what they bring."""
 
 
 class ClockReport(msgspec.Struct, frozen=True):
@@ -123,6 +136,8 @@ class RigReport(msgspec.Struct, frozen=True, kw_only=True):
     host_clock: HostClock | None = None
     """How the wall clock of its computer is kept."""
     streams: dict[str, StreamReport] = {}
+    disk: DiskReport | None = None
+    """None before it was looked at, or where it cannot be."""
     rejected: int = 0
     """How many messages its sockets have rejected since it began: forged, replayed, damaged."""
     error: str | None = None

@@ -30,17 +30,21 @@ from rigctl.reports import LabReport
 
 @click.command()
 @click.argument("exp_ref")
+@click.option(
+    "--for", "planned", metavar="TIME", help="planned, such as 90min: is there room? stops nothing"
+)
 @lab_command
-def start(exp_ref: str, lab_file: str | None, as_json: bool) -> None:
+def start(exp_ref: str, planned: str | None, lab_file: str | None, as_json: bool) -> None:
     """Bring every rig to RUNNING: samples of every required stream are on disk.
 
     EXP_REF is yyyy-mm-dd_n_subject, such as 2024-01-01_1_subject.
     """
     reference = ExpRef.parse(exp_ref)
+    planned_s = option_seconds("--for", planned) if planned else None
 
     async def act(desk: Desk) -> Outcome:
         with on_interrupt() as interrupt:
-            report = await start_unless(interrupt, desk, reference)
+            report = await start_unless(interrupt, desk, reference, planned_s)
             if report is None:
                 return Outcome(await desk.report(), code=interrupt.exit_code)
         return Outcome(report, start_failure(report, reference))

@@ -5,6 +5,7 @@ From: people, scripts.  To: `controller.desk`.
 
 import asyncio
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Awaitable
@@ -28,6 +29,7 @@ from rigctl.messages import ExpRef
 from rigctl.reports import LabReport
 
 _REFRESH_S = 0.5
+_FIGURE = re.compile(r"\d[\d.]*(?= (?:m?s|[kMGT]?B|samples)\b)")
 
 
 @click.command()
@@ -55,7 +57,7 @@ async def _session(
     desk: Desk, reference: ExpRef, duration_s: float | None, interrupt: Interrupt
 ) -> Outcome:
     """Bring a session through its life and return what was recorded."""
-    report = await start_unless(interrupt, desk, reference)
+    report = await start_unless(interrupt, desk, reference, duration_s)
     if report is None:
         return Outcome(await desk.report(), code=interrupt.exit_code)
     error = start_failure(report, reference)
@@ -126,11 +128,11 @@ async def _record(
 
 
 def _say_news(report: LabReport, said: set[str]) -> None:
-    """Where there is no terminal, say each thing once."""
+    """Where there is no terminal, say each thing once, whatever its figures are by then."""
     for line in notes(report):
-        if line not in said:
+        if (thing := _FIGURE.sub("", line)) not in said:
             err.print(line)
-            said.add(line)
+            said.add(thing)
 
 
 def _progress(duration_s: float | None) -> Progress:

@@ -14,8 +14,10 @@ from rigctl.messages import ExpRef
 from rigctl.reports import LabReport
 
 
-async def start_unless(interrupt: Interrupt, desk: Desk, exp_ref: ExpRef) -> LabReport | None:
-    """Start an experiment.
+async def start_unless(
+    interrupt: Interrupt, desk: Desk, exp_ref: ExpRef, planned_s: float | None
+) -> LabReport | None:
+    """Start an experiment; arguments as `Desk.start`.
 
     Returns:
         The report of the start, or None when an interrupt came first: it is undone, and said so.
@@ -24,7 +26,7 @@ async def start_unless(interrupt: Interrupt, desk: Desk, exp_ref: ExpRef) -> Lab
         RigsFailed, Refused: as `Desk.start`.
     """
     with busy(f"starting {exp_ref} on {', '.join(desk.lab.rigs)} ..."):
-        report = await _unless(interrupt.came, desk.start(exp_ref))
+        report = await _unless(interrupt.came, desk.start(exp_ref, planned_s))
     if report is None:
         err.print(f"{interrupt.label}: {desk.undone}", markup=False)
     return report

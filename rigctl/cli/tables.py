@@ -6,12 +6,16 @@ From: `reports`.  To: the terminal.
 from rich.markup import escape
 from rich.table import Table
 
+from rigctl.config.units import duration_text, size_text
 from rigctl.controller.survey import is_silent
 from rigctl.reports import LabReport, RigReport, StreamReport
 
 _COLOURS = {"RUNNING": "green", "INITIALIZED": "cyan", "STOPPED": "yellow", "CONNECTED": "white"}
 _OPEN = ("INITIALIZED", "RUNNING")
 """In which states a rig's sources are to deliver samples."""
+
+_FIGURES = ("rate", "on disk", "age", "lost", "clock", "disk free")
+"""The columns that are aligned to the right."""
 
 _RECORDS = {"INITIALIZED": "will record to", "STOPPED": "recorded to", "CONNECTED": "recorded to"}
 """What a rig does with its path, where it does not record at present."""
@@ -20,15 +24,16 @@ _RECORDS = {"INITIALIZED": "will record to", "STOPPED": "recorded to", "CONNECTE
 def rigs_table(report: LabReport) -> Table:
     """Return a line for every rig and every stream: who, how, how fast, how far, where to."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("rig", "status", "stream", "rate", "on disk", "age", "lost", "clock"):
-        right = name in ("rate", "on disk", "age", "lost", "clock")
+    for name in ("rig", "status", "stream", *_FIGURES):
+        right = name in _FIGURES
         table.add_column(name, justify="right" if right else "left", no_wrap=True)
     for name, rig in report.rigs.items():
         rows = [_stream_cells(s, f) for s, f in rig.streams.items()] or [("", "", "", "", "")]
         for index, cells in enumerate(rows):
             first = index == 0
             who = (escape(name), _status(rig)) if first else ("", "")
-            table.add_row(*who, *cells, _clock(rig) if first else "")
+            rest = (_clock(rig), _disk(rig)) if first else ("", "")
+            table.add_row(*who, *cells, *rest)
     return table
 
 
@@ -94,9 +99,23 @@ def _status(rig: RigReport) -> str:
 
 def _stream_cells(name: str, stream: StreamReport) -> tuple[str, ...]:
     rate = f"{stream.rate_hz:g} Hz x {stream.channels}" if stream.rate_hz else "-"
+    if stream.rate_hz and stream.measured_hz is not None:
+        rate = f"{stream.measured_hz:.4g} of {rate}"
     lost = f"{stream.missing_samples} in {stream.gaps}" if stream.gaps else "0"
+    if stream.overruns:
+        lost += f" ({stream.overruns} overrun{'s' if stream.overruns > 1 else ''})"
     on_disk = str(stream.durable_samples) if stream.recorded else "not recorded"
     return escape(name), rate, on_disk, seconds(stream.age_s), lost
+
+
+def _disk(rig: RigReport) -> str:
+    """Return what is free, and for how long that lasts."""
+    if not rig.disk:
+        return "-"
+    lasts_s = rig.disk.lasts_s
+    return size_text(rig.disk.free_bytes) + (
+        "" if lasts_s is None else f" ({duration_text(lasts_s)})"
+    )
 
 
 def _clock(rig: RigReport) -> str:

@@ -25,7 +25,7 @@ class DiskLimits:
     """What has to be free on the disk of the data root."""
 
     floor_bytes: int = 10**9
-    """A recording is ended in order before less than this is free."""
+    """A recording is ended in order when less than this stays free; 0 guards nothing at all."""
     reserve_bytes: int = 10**9
     """What is to be left beside the floor once the planned duration is recorded."""
     duration_s: float = 3600.0

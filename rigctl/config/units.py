@@ -1,6 +1,6 @@
 """Durations, sizes and folders as people write them: ``60s``, ``2 min``; ``16 GB``; ``~/data``.
 
-From: configuration files, command lines.  To: seconds, bytes, paths.
+From: configuration files, command lines.  To: seconds, bytes, paths; and back, as people read them.
 """
 
 import math
@@ -45,6 +45,25 @@ def bytes_of(value: "str | int", least: int = 0) -> int:
     if size is None or not least <= size <= _MOST_BYTES:
         raise ValueError(f"a size such as 16GB, 500 MB or 4096 is needed, not {value!r}")
     return size
+
+
+def size_text(count: float) -> str:
+    """Return a number of bytes for people, such as ``1.4 GB``."""
+    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= 0.9995 * scale:
+            return f"{count / scale:.3g} {unit}" if count < 1e15 else f"{count / scale:.0f} {unit}"
+    return f"{count:.0f} B"
+
+
+def duration_text(duration_s: float) -> str:
+    """Return a duration for people, such as ``1 h 30 min``; of one of days the hours."""
+    if duration_s < 59.5:
+        return f"{duration_s:.2g} s"
+    hours, minutes = divmod(round(duration_s / 60), 60)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h" if hours < 2400 else f"{hours // 24} d"
+    parts = ([f"{hours} h"] if hours else []) + ([f"{minutes} min"] if minutes else [])
+    return " ".join(parts)
 
 
 def folder(text: str, beside: Path) -> Path:

@@ -71,10 +71,15 @@ class Desk:
             return {}
         return not_running(report, ExpRef.parse(goal.exp_ref))
 
-    async def start(self, exp_ref: ExpRef) -> LabReport:
+    async def start(self, exp_ref: ExpRef, planned_s: float | None = None) -> LabReport:
         """Bring every rig to RUNNING, or none: what was begun is undone if a required rig fails.
 
         It is undone, too, when this is cancelled; `undone` tells then what came of that.
+
+        Args:
+            exp_ref: the experiment.
+            planned_s: for how long it is planned to record, so that rigs look whether they have
+                room; None: each goes by its rig file.
 
         Raises:
             RigsFailed: required rigs are out of reach, refused or failed; the note says what was
@@ -87,10 +92,10 @@ class Desk:
         self._scribe.state()
         survey = await self._asking.survey(exp_ref)
         before = {name: rig.status for name, rig in survey.rigs.items() if rig.reachable}
-        goal = Goal(Aim.RUNNING, str(exp_ref), new_token())
+        goal = Goal(Aim.RUNNING, str(exp_ref), new_token(), planned_s)
         entry = self._scribe.entry(Verb.START, lambda _: goal, before, strict=True)
         telling = Telling(self.services, entry)
-        start = Start(telling, before, self._required(before), goal.token)
+        start = Start(telling, before, self._required(before), goal)
         done = False
         try:
             await start.run(exp_ref, self.lab.go_after_s)

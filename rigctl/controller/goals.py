@@ -52,6 +52,8 @@ class Goal(msgspec.Struct, frozen=True):
     """None: whatever they have."""
     token: str = ""
     """By which rigs know what was begun for it."""
+    planned_s: float | None = None
+    """For how long it is planned to record, where that was said."""
 
 
 class Begun(msgspec.Struct, frozen=True):

@@ -135,12 +135,13 @@ class Resume:
         if not names:
             return
         before = {name: report.rigs[name].status for name in names}
-        token = new_token()  # the former one may have been given up on these very rigs
-        start = Start(Telling(self._services, entry), before, (), token)
+        # The former token may have been given up on these very rigs.
+        own = msgspec.structs.replace(goal, token=new_token())
+        start = Start(Telling(self._services, entry), before, (), own)
         await start.run(ExpRef.parse(goal.exp_ref), None)
         self._account("started again", names, start.failed)
         if start.left:
-            self._left.append(Begun(goal.exp_ref, token, tuple(start.left)))
+            self._left.append(Begun(goal.exp_ref, own.token, tuple(start.left)))
 
     def _account(self, done: str, names: Sequence[str], errors: Errors) -> None:
         good = [name for name in names if name not in errors]

@@ -19,6 +19,7 @@ from collections.abc import Collection, Mapping
 
 from rigctl.controller.clocks import clock_data
 from rigctl.controller.fanout import Messages
+from rigctl.controller.goals import Goal
 from rigctl.controller.instants import Instant, probe, set_instant
 from rigctl.controller.services import failure
 from rigctl.controller.telling import Errors, Telling
@@ -43,7 +44,7 @@ class Start:
         telling: the way to the rigs.
         before: the status of each rig that is to be started, before anything was changed.
         required: the rigs without which none is started; the others are gone on without.
-        token: says whose it is what is begun.
+        goal: says whose it is what is begun, and what is planned.
     """
 
     def __init__(
@@ -51,15 +52,16 @@ class Start:
         telling: Telling,
         before: Mapping[str, str | None],
         required: Collection[str],
-        token: str,
+        goal: Goal,
     ) -> None:
         self._telling = telling
         self._required = required
-        self._token = token
+        self._token = goal.token
+        self._planned: dict[str, Json] = {"planned_s": goal.planned_s} if goal.planned_s else {}
         self._status = before
         self._names = list(before)
         self._changed: set[str] = set()
-        self.undoing = Undoing(telling, token)
+        self.undoing = Undoing(telling, goal.token)
         self.failed: Errors = {}
         """The rigs that were gone on without; none that is required for this start."""
 
@@ -102,7 +104,7 @@ class Start:
         messages = {}
         for name in self._names:
             rig = self._telling.services[name]
-            data: dict[str, Json] = {"exp_ref": str(exp_ref), "by": self._token}
+            data: dict[str, Json] = {"exp_ref": str(exp_ref), "by": self._token, **self._planned}
             if name in fresh and rig.dialect is not Dialect.IBLUTIL:
                 data["arm"] = True
             messages[name] = verbs.init_message(data | clock_data(rig))
@@ -115,7 +117,7 @@ class Start:
         for name in self._names:
             rig = self._telling.services[name]
             at = go.of(rig) if go and name in fresh else {}
-            data: dict[str, Json] = {"by": self._token, **at, **clock_data(rig)}
+            data: dict[str, Json] = {"by": self._token, **self._planned, **at, **clock_data(rig)}
             messages[name] = verbs.start_message(exp_ref, data)
         return messages
 

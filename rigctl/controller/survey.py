@@ -51,7 +51,8 @@ def _shortfall(name: str, rig: RigReport, exp_ref: ExpRef) -> Exception:
         text = f"it was started, but does not answer any more: {rig.error}"
         return Unreachable(text, name=name, uri=rig.uri)
     reference = f" with {rig.exp_ref}" if rig.exp_ref else ""
-    text = f"it was started, but is not RUNNING with {exp_ref}: it is {rig.status}{reference}"
+    why = "".join(f": {one.reason}" for one in rig.conditions if one.stream == "disk")
+    text = f"it was started, but is not RUNNING with {exp_ref}: it is {rig.status}{reference}{why}"
     return RigError(text, name=name, uri=rig.uri)
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from rigctl.config import Rig as RigConfig
 from rigctl.daemon.arming import until_flowing
-from rigctl.daemon.command import Command
+from rigctl.daemon.command import Command, planned_s
+from rigctl.daemon.disk import Disk
 from rigctl.daemon.hooks import Hooks
 from rigctl.daemon.recording import Recording
 from rigctl.daemon.service import Service
@@ -49,6 +50,7 @@ class Actions:
         """Set whenever something was reported; who shows it clears it."""
         self._news = asyncio.Event()
         self.recording = Recording(config, self.streams, self.tell, held)
+        self.disk = Disk(config, self.streams)
         self._sources = Sources(config, self.streams, self.recording, self.tell, held)
 
     def tell(self) -> None:
@@ -65,6 +67,7 @@ class Actions:
         began_s = time.monotonic()
         try:
             await self._open()
+            await self.disk.probe()
             result = await self.hooks.init(str(command.exp_ref or ""), command.data)
             if command.arm:
                 await self._arm_or_undo(command, exp_ref, began_s)
@@ -86,20 +89,29 @@ class Actions:
         Raises:
             StreamError: samples of a required stream, which is named, do not come.
             SessionExists: the session's folder is there already.
-            RecordingError: the data root cannot be written.
+            RecordingError: the data root cannot be written, or has no room for what is planned.
+            Refused: what is planned is no duration.
         """
+        planned = planned_s(command)
         if exp_ref:
             self.recording.check_free(exp_ref)
         await self.recording.open()
         spent_s = 0.0 if began_s is None else time.monotonic() - began_s
         timeout_s = (command.within_s or _ARM_WITHIN_S) * _SHARE - spent_s
         await until_flowing(self.streams, self._news, max(timeout_s, 0.0))
+        await self.disk.check(planned)
 
     async def start(self, command: Command, exp_ref: ExpRef, start_s: float | None) -> Json:
         """Begin a session and call the hook; or set aside what there is of it."""
+        planned = planned_s(command)
         await self.recording.open()
+        await self.disk.check(planned)
+        was_known = self.disk.is_known
+        self.disk.begin()
         try:
             await self.recording.begin(exp_ref, command.within_s, start_s)
+            if not was_known:
+                await self.disk.check(planned)
             assert self.recording.session
             self.hooks.service.session_path = self.recording.session.path
             return await self.hooks.start(str(exp_ref), command.data)
@@ -151,6 +163,7 @@ class Actions:
             init = hooks.init(named, resumed(standing.init_data))
             trouble = await _trouble("on_init", init)
             await self.recording.resume(path, standing.since_unix_s)
+            self.disk.begin()
             start = hooks.start(named, resumed(standing.start_data))
             return trouble + await _trouble("on_start", start)
         except BaseException:

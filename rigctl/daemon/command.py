@@ -18,6 +18,7 @@ Meanwhile no other command has its turn, and of a stop that is waited for no jou
 """
 
 _MOST_CLOCK_S = 1e12
+_MOST_PLANNED_S = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,21 @@ class Command:
     def arm(self) -> bool:
         """Whether INIT is to return only when a START could be carried out at once."""
         return self.event is Event.EXPINIT and self.facts.get("arm") is True
+
+
+def planned_s(command: Command) -> float | None:
+    """Return for how long it is planned to record, where the controller says so.
+
+    Raises:
+        Refused: it is no duration.
+    """
+    planned = command.facts.get("planned_s")
+    if planned is None:
+        return None
+    if isinstance(planned, int | float) and 0 < planned < _MOST_PLANNED_S:
+        return float(planned)
+    text = f"planned_s {planned!r:.40}: a planned duration is a number of seconds above 0"
+    raise Refused(f"{command.event.label}: {text}")
 
 
 def instant_s(command: Command, now: Now) -> float | None:

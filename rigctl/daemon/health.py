@@ -38,6 +38,20 @@ def conditions(
     return found
 
 
+def disk_conditions(status: Status, warning: str, ended: str) -> list[Condition]:
+    """Return what is wrong with the disk that is recorded to.
+
+    Args:
+        status: the rig's.
+        warning: that little is left, while it is.
+        ended: why the recording was ended for it; shown until the session is cleaned up.
+    """
+    if status not in (Status.RUNNING, Status.STOPPED):
+        return []
+    text = ended or (warning if status is Status.RUNNING else "")
+    return [Condition("DEGRADED", "disk", text)] if text else []
+
+
 def is_recording(status: Status, streams: Mapping[str, StreamReport]) -> bool:
     """Whether a rig runs and samples become durable, if it records any."""
     ages = [stream.durable_age_s for stream in streams.values() if stream.recorded]
@@ -50,7 +64,8 @@ def _fault(status: Status, stream: StreamReport, recorder: RecorderLife) -> str:
         return f"not all was recorded: {stream.failure}"
     if status is not Status.RUNNING:
         return ""
-    return _source_fault(stream) or stream.trouble or _disk_fault(stream, recorder)
+    found = _source_fault(stream) or stream.trouble
+    return found or _disk_fault(stream, recorder) or _rate_fault(stream)
 
 
 def _source_fault(stream: StreamReport) -> str:
@@ -74,6 +89,12 @@ def _disk_fault(stream: StreamReport, recorder: RecorderLife) -> str:
     if stream.durable_age_s is not None and stream.durable_age_s > limit_s:
         return f"nothing was made safe on disk for {stream.durable_age_s:.1f} s"
     return ""
+
+
+def _rate_fault(stream: StreamReport) -> str:
+    if stream.wrong_hz is None:
+        return ""
+    return f"{stream.wrong_hz:.5g} samples a second come, not {stream.rate_hz:g}"
 
 
 def _patience_s(least_s: float, stream: StreamReport) -> float:

@@ -18,6 +18,7 @@ from rigctl.daemon.clock_notes import ClockNotes
 from rigctl.daemon.command import Command, instant_s
 from rigctl.daemon.health import is_recording
 from rigctl.daemon.journal import Journal
+from rigctl.daemon.lastcall import LastCall
 from rigctl.daemon.pulse import Pulse
 from rigctl.daemon.returning import Returning
 from rigctl.daemon.selfreport import SelfReport
@@ -69,6 +70,7 @@ class Rig:
         self._turns = Turns()
         self._tokens = Tokens()
         self._doing = Undertaking()
+        self._last_call = LastCall(actions.disk, self.command)
         self._armed = False
         self._telling = SelfReport(config, actions, self._pulse)
         self.rejections = Rejections()
@@ -144,11 +146,14 @@ class Rig:
 
     async def look(self, now_s: float) -> None:
         """Note how far the streams have got and what is wrong; called twice a second."""
-        for stream in self._actions.streams.values():
-            stream.tick(now_s)
-        if self.state.status is Status.RUNNING or self._pulse.fault:
+        actions, is_running = self._actions, self.state.status is Status.RUNNING
+        for stream in actions.streams.values():
+            stream.tick()
+        if is_running or self._pulse.fault:
             self._pulse.look(now_s)
+        level = actions.disk.look(now_s, self._standing.path if is_running else None)
         self.report()
+        self._last_call.heed(level, self.state)
         await self._recording.save_episodes()
 
     async def check_turn(self) -> None:
@@ -180,6 +185,7 @@ class Rig:
         except Exception as error:  # the lab's own hooks may raise anything; the rest is ended
             log.error("not ended in order: %s", error, exc_info=error)
         finally:
+            await self._last_call.close()
             await self._actions.close()
 
     def _check_owner(self, command: Command) -> None:

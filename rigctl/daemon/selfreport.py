@@ -6,7 +6,7 @@ To: `reports`; what is wrong with a session goes on its record, too.
 
 from rigctl.config import Rig as RigConfig
 from rigctl.daemon.actions import Actions
-from rigctl.daemon.health import RecorderLife, conditions
+from rigctl.daemon.health import RecorderLife, conditions, disk_conditions
 from rigctl.daemon.pulse import Pulse
 from rigctl.daemon.standing import Standing
 from rigctl.messages import Status
@@ -53,6 +53,7 @@ class SelfReport:
             conditions=self._conditions(state.status),
             streams=self._actions.stream_reports(),
             host_clock=self.host_clock,
+            disk=self._actions.disk.report(),
             rejected=rejected,
         )
 
@@ -61,8 +62,12 @@ class SelfReport:
         life = RecorderLife(self._config.flush_s, recording.recorder.silent_s)
         # What comes back is not recorded yet, and that is said already.
         recorded = Status.CONNECTED if self.coming else status
-        found = conditions(recorded, self._actions.stream_reports(), life)
+        disk = self._actions.disk
+        found = [
+            *conditions(recorded, self._actions.stream_reports(), life),
+            *disk_conditions(recorded, disk.warning, disk.ended),
+        ]
         # What is shown of a session goes on its record, however briefly it was the case.
-        recording.see(found)
+        recording.see([*found, *([Condition("ENDED", "disk", disk.ended)] if disk.ended else ())])
         own = (text for text in (self.coming, self._pulse.fault) if text)
         return (*found, *(Condition("DEGRADED", "", text) for text in own), *self.notes)

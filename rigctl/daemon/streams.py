@@ -5,18 +5,17 @@ From: reports of workers, the ring's header.  To: `reports`, `daemon.health`.
 
 import logging
 import time
-from collections import deque
 from dataclasses import dataclass, field
 
+from rigctl.blocks import StreamInfo
 from rigctl.config import SourceEntry
+from rigctl.daemon.tempo import Tempo
 from rigctl.errors import RingError
 from rigctl.peers.orders import Counts, Opened, Situation
 from rigctl.reports import StreamReport
 from rigctl.streams import RingReader
 
 log = logging.getLogger(__name__)
-
-_RATE_WINDOW_S = 3.0
 
 
 @dataclass(slots=True)
@@ -33,7 +32,8 @@ class StreamState:
     durable_rose_s: float | None = None
     """When `counts.durable_samples` last rose, or the session began; None outside a session."""
     _reader: RingReader | None = None
-    _heads: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=64))
+    _tempo: Tempo | None = None
+    _run: int = 0
 
     def open_ring(self, opened: Opened) -> None:
         """The source writes into another ring now."""
@@ -50,7 +50,12 @@ class StreamState:
             self._reader.close()
         self._reader = None
         self.opened = None
-        self._heads.clear()
+        self._tempo = None
+
+    @property
+    def info(self) -> StreamInfo | None:
+        """The layout of its samples; None before they come."""
+        return self._reader.info if self._reader else None
 
     @property
     def flows(self) -> bool:
@@ -72,12 +77,15 @@ class StreamState:
             self.durable_rose_s = time.monotonic()
         self.counts = counts
 
-    def tick(self, now_s: float) -> None:
-        """Note how far the ring has got, for the measured rate."""
-        if self._reader:
-            self._heads.append((now_s, self._reader.head))
-            while len(self._heads) > 2 and now_s - self._heads[1][0] >= _RATE_WINDOW_S:
-                self._heads.popleft()
+    def tick(self) -> None:
+        """Note how far the ring has got, for the measured rate; called twice a second."""
+        if self._reader is None:
+            return
+        if self._tempo is None or self._run != self._reader.run:
+            self._tempo, self._run = Tempo(float(self._reader.info.rate_hz)), self._reader.run
+        head = self._reader.head  # before its arrival: a later one only seems late
+        if arrival_s := self._reader.last_arrival_s:
+            self._tempo.look(arrival_s, head)
 
     def report(self) -> StreamReport:
         """Return what a status report says of it."""
@@ -92,7 +100,8 @@ class StreamState:
             flowing=self.situation.flowing,
             channels=opened.channels if opened else 0,
             rate_hz=opened.rate_hz if opened else 0.0,
-            measured_hz=self._measured_hz(),
+            measured_hz=self._tempo.measured_hz(time.monotonic()) if self._tempo else None,
+            wrong_hz=self._tempo.wrong_hz if self._tempo else None,
             received=self._reader.head if self._reader else 0,
             age_s=_since(arrival_s),
             samples=counts.samples,
@@ -104,12 +113,6 @@ class StreamState:
             failure=counts.failure,
             trouble=counts.trouble,
         )
-
-    def _measured_hz(self) -> float | None:
-        if len(self._heads) < 2:
-            return None
-        (begin_s, first), (end_s, last) = self._heads[0], self._heads[-1]
-        return (last - first) / (end_s - begin_s) if end_s > begin_s else None
 
 
 def _since(when_s: float | None) -> float | None:

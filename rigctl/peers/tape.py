@@ -9,7 +9,6 @@ the crash nothing is, and no segment begins.
 
 import logging
 import math
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -20,18 +19,18 @@ import msgspec
 from rigctl.blocks import Marker, StreamInfo
 from rigctl.config.keeping import Roll
 from rigctl.peers.former import TAKEN, Former, Taken
-from rigctl.peers.going_on import GoingOn
+from rigctl.peers.going_on import GoingOn, wall_s
 from rigctl.peers.orders import Counts
 from rigctl.peers.positions import Positions
 from rigctl.peers.steps import Append, Fill, Segment, Sequence
-from rigctl.peers.window import arrivals_in
+from rigctl.peers.window import arrivals_in, last_taken_s
 from rigctl.recording.append_file import FileDigest
 from rigctl.recording.events import EventLog
 from rigctl.recording.layout import next_stream_folder
 from rigctl.recording.manifest import StreamTotals
 from rigctl.recording.stream_writer import StreamWriter
 from rigctl.streams import Batch
-from rigctl.streams.instants import locate, taken_s
+from rigctl.streams.instants import locate
 
 log = logging.getLogger(__name__)
 
@@ -190,7 +189,7 @@ class Tape:
         writer = self._writers[-1]
         if not writer.samples:
             return 0
-        lasted_s = instant_s - _last_taken_s(writer)
+        lasted_s = instant_s - last_taken_s(writer.records, writer.info.rate_hz)
         return max(math.ceil(lasted_s * writer.info.rate_hz) - 1, 0)
 
     def sync(self) -> None:
@@ -245,14 +244,14 @@ class Tape:
 
     def _begin_segment(self, writer: StreamWriter, step: Segment) -> None:
         began_s = step.arrival_s - float(step.points / writer.info.rate_hz)
-        goes_on, wall_s = writer.samples > 0, _wall_s(began_s)
+        goes_on, unix_s = writer.samples > 0, wall_s(began_s)
         missing = self._missing_before(step, writer, began_s)
         if self._before:
-            self._before.begin(writer, missing, wall_s)
+            self._before.begin(writer, missing, unix_s)
         if goes_on or missing:
             text = "%s: a new segment, %d samples lost, %s"
             log.warning(text, self.stream, missing, step.measure)
-        writer.new_segment(datetime.fromtimestamp(wall_s, UTC), lost=goes_on, missing=missing)
+        writer.new_segment(datetime.fromtimestamp(unix_s, UTC), lost=goes_on, missing=missing)
 
     def _missing_before(self, step: Segment, writer: StreamWriter, began_s: float) -> int:
         """Return what is missing before a ring's first sample; what the blocks tell goes first."""
@@ -261,7 +260,8 @@ class Tape:
         if step.missing or self._taken or not writer.samples:
             return step.missing
         # A source that was started again: what it would have sent meanwhile is lost.
-        return max(round((began_s - _last_taken_s(writer)) * writer.info.rate_hz), 0)
+        lost_s = began_s - last_taken_s(writer.records, writer.info.rate_hz)
+        return max(round(lost_s * writer.info.rate_hz), 0)
 
     def _writer(self, info: StreamInfo) -> StreamWriter:
         """Return the writer for this layout."""
@@ -296,15 +296,3 @@ def _position(marker: Marker) -> int:
 
 def _at(marker: Marker, position: int) -> Marker:
     return Marker(position, marker.type, marker.description, marker.points, marker.channel)
-
-
-def _last_taken_s(writer: StreamWriter) -> float:
-    """Return when the last sample was taken; there must be one."""
-    records = writer.records
-    return taken_s(arrivals_in(records, float(records[-1]["arrival_s"])), writer.info.rate_hz)
-
-
-def _wall_s(monotonic_s: float) -> float:
-    """Return the wall clock's time at a moment of the rig's clock."""
-    since_s = time.monotonic() - monotonic_s
-    return time.time() - (since_s if math.isfinite(since_s) else 0)

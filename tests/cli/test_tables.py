@@ -1,10 +1,10 @@
-"""What is said below the table."""
+"""What the table shows, and what is said below it."""
 
 import pytest
 from rich.console import Console
 
 from rigctl.cli.tables import notes, rigs_table
-from rigctl.reports import ClockReport
+from rigctl.reports import ClockReport, DiskReport
 
 from .reporting import degraded, lab, rig, stream
 
@@ -66,3 +66,27 @@ def test_a_rig_that_does_not_tell_its_status_is_shown_so():
 )
 def test_where_a_rig_records_is_told_in_the_right_tense(status, does):
     assert notes(lab(eeg=rig(status, path="/data/1"))) == [f"eeg {does} /data/1"]
+
+
+def row(**facts):
+    """The cells of a rig with one stream."""
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(rigs_table(lab(eeg=rig(**facts))))
+    return shown.get().splitlines()[1]
+
+
+def test_the_rate_that_is_measured_stands_beside_the_one_that_is_named():
+    assert "900.2 of 1000 Hz x 4" in row(streams={"amp": stream(measured_hz=900.17)})
+    assert " 1000 Hz x 4" in row(streams={"amp": stream()})
+
+
+def test_what_was_lost_tells_of_overruns():
+    lossy = stream(missing_samples=500, gaps=3, overruns=1)
+    assert "500 in 3 (1 overrun)" in row(streams={"amp": lossy})
+
+
+def test_what_is_free_is_shown_with_how_long_that_lasts():
+    disk = DiskReport(78_234_000_000, 10**9, 5400.0)
+    assert row(disk=disk).endswith("78.2 GB (1 h 30 min)")
+    assert row(disk=DiskReport(78_234_000_000, 10**9, None)).endswith("78.2 GB")

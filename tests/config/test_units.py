@@ -1,4 +1,4 @@
-"""Durations and folders as people write them."""
+"""Durations, sizes and folders as people write and read them."""
 
 import math
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rigctl.config.units import bytes_of, folder, seconds
+from rigctl.config.units import bytes_of, duration_text, folder, seconds, size_text
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,36 @@ def test_sizes_are_read_with_their_units(text: str | int, size: int) -> None:
 def test_what_is_no_size_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="a size such as 16GB"):
         bytes_of(text)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1 kB"),
+        (999_900, "1 MB"),
+        (1.4e9, "1.4 GB"),
+        (78_234_000_000, "78.2 GB"),
+        (2e16, "20000 TB"),
+    ],
+)
+def test_sizes_are_told_with_three_digits(value: float, text: str) -> None:
+    assert size_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.5, "0.5 s"),
+        (59, "59 s"),
+        (59.9, "1 min"),
+        (3600, "1 h"),
+        (5400, "1 h 30 min"),
+        (3599.9, "1 h"),
+        (200_000, "2 d 7 h"),
+        (9e9, "104166 d"),
+    ],
+)
+def test_durations_are_told_in_the_units_that_matter(value: float, text: str) -> None:
+    assert duration_text(value) == text

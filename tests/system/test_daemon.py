@@ -345,7 +345,8 @@ def test_a_full_disk_at_start_is_named_and_holds_no_reference(tmp_path):
     disk.mkdir()
     with small_disk(disk, 64):
         (disk / "filler").write_bytes(bytes(60 * 1024))
-        with served_rigs(tmp_path, eeg=RIG | {"state_dir": "state"}) as (lab, _):
+        unguarded = RIG | {"state_dir": "state", "disk": {"floor": 0}}
+        with served_rigs(tmp_path, eeg=unguarded) as (lab, _):
             failed = rigctl("start", REF, lab=lab)
             assert failed.returncode == 1
             assert "No space left" in failed.stderr or "disk" in failed.stderr
