@@ -28,6 +28,7 @@ MARKERS = (
     Marker(5, "Response", "Jürgen, 左 µ", 3, 1),
     Marker(SECOND + 2, "Comment", 'a "b" <c> & \\d'),
 )
+EVENT = "Ende, äußerst"
 TEXTS = ("Stimulus/S  1", "Response/Jürgen, 左 µ", 'Comment/a "b" <c> & \\d')
 
 
@@ -60,6 +61,8 @@ def fill_stream(session: Session, info: StreamInfo, name: str = "amp") -> np.nda
             append(writer, frames, SECOND, SECOND + POINTS)
             writer.mark(MARKERS[2])
             append(writer, frames, SECOND + POINTS, COUNT)
+        at = {"unix_s": BEGAN_UNIX_S + 9, "monotonic_s": BEGAN_MONOTONIC_S + 9}
+        events.append("recorder", "stop", {"text": EVENT}, **at)
     return frames
 
 

@@ -5,8 +5,8 @@ From: `export.source`.  To: a `.nwb` file, which `pynwb.validate` finds nothing 
     acquisition/<stream>        ElectricalSeries of the channels in volts, each with an electrode;
                                 ImageSeries of images (frame, row, column[, colour]); TimeSeries
     acquisition/<stream>_2 ...  TimeSeries of those of its channels that have another unit
-    acquisition/events          what happened beside the markers, as JSON
     intervals/markers           start, stop, stream, type, marker (its text), position, channel
+    intervals/events            what happened beside the markers: start, source, kind, value (JSON)
     intervals/invalid_times     gaps: what stands in for lost samples, or the time that is missing
     session_start_time, notes   when the session was created; its clock's offsets and the like
 
@@ -16,19 +16,24 @@ where there are gaps, and in long recordings, whose true rate is another.
 """
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from rigctl.errors import BadReference, RecordingError
 from rigctl.messages import ExpRef
 from rigctl.recording.export.nwb_series import Columns, columns_of, series_data, timing
-from rigctl.recording.export.source import Advance, Source, event_text
+from rigctl.recording.export.source import Advance, Source
 from rigctl.recording.extras import library
 from rigctl.recording.opened_stream import OpenStream
 from rigctl.recording.to_mne import volts
 
 _MOST_DIMENSIONS = 4
+_TIME_BYTES = 8
+_MEGABYTE = 1_000_000
 
 
 def check(stream: OpenStream) -> None:
@@ -44,12 +49,15 @@ def check(stream: OpenStream) -> None:
         )
     if not len(stream):
         raise RecordingError(f"stream {stream.name} has no sample yet: NWB has no empty series")
-    if stream.name == "events":
-        raise RecordingError("a stream called events would stand in the place of the events")
 
 
 def write(source: Source, target: Path, advance: Advance) -> None:
-    """Write streams, their markers, gaps and the events into one file."""
+    """Write streams, their markers, gaps and the events into one file.
+
+    Raises:
+        RecordingError: the disk may not have the space.
+    """
+    _check_space(source, target)
     pynwb = library("pynwb", "nwb")
     file = _file(pynwb, source)
     for stream in source.streams:
@@ -60,6 +68,21 @@ def write(source: Source, target: Path, advance: Advance) -> None:
     _add_events(pynwb, file, source)
     with pynwb.NWBHDF5IO(str(target), "w") as io:
         io.write(file)
+
+
+def _check_space(source: Source, target: Path) -> None:
+    """Raise unless the disk has space for all of it, however little can be compressed.
+
+    Other formats' writers come to an orderly end on a full disk; HDF5 does not, and brings down
+    the process.
+    """
+    needed = sum(one.samples.nbytes + _TIME_BYTES * len(one) for one in source.streams) + _MEGABYTE
+    free = shutil.disk_usage(target.parent).free
+    if free < needed:
+        raise RecordingError(
+            f"the disk of {target.parent.parent} has {free / _MEGABYTE:.1f} MB free, and an NWB "
+            f"file may take {needed / _MEGABYTE:.1f} MB: choose another with --out"
+        )
 
 
 def _file(pynwb: Any, source: Source) -> Any:
@@ -184,14 +207,25 @@ def _add_gaps(file: Any, source: Source) -> None:
 
 def _add_events(pynwb: Any, file: Any, source: Source) -> None:
     happened = list(source.events())
-    if happened:
-        series = pynwb.misc.AnnotationSeries(
-            name="events",
-            description="what happened, as JSON: source, kind, value",
-            data=[event_text(event) for _, event in happened],
-            timestamps=[at - source.start_unix_s for at, _ in happened],
+    if not happened:
+        return
+    table = pynwb.epoch.TimeIntervals(name="events", description="what happened beside markers")
+    for name, description in (
+        ("source", "the device or program that it comes from"),
+        ("kind", "such as state"),
+        ("value", "what it was, as JSON"),
+    ):
+        table.add_column(name=name, description=description)
+    for at, event in happened:
+        since_s, value = at - source.start_unix_s, msgspec.json.encode(event.value).decode()
+        table.add_row(
+            start_time=since_s,
+            stop_time=since_s,
+            source=event.source,
+            kind=event.kind,
+            value=value,
         )
-        file.add_acquisition(series)
+    file.add_time_intervals(table)
 
 
 def _at(source: Source, stream: OpenStream, position: int) -> float:

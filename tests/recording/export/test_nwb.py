@@ -1,5 +1,6 @@
 """NWB exports, validated and read back by pynwb."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 import rigctl
 from rigctl.blocks import Channel, StreamInfo
+from rigctl.errors import RecordingError
+from rigctl.recording.export import nwb
 from rigctl.recording.manifest import seal
 from rigctl.recording.stream_writer import StreamWriter
 from tests.recording import making, opening
@@ -47,6 +50,10 @@ def test_a_session_of_signals_and_images_is_valid_and_the_same(tmp_path: Path) -
         assert (gaps.stop_time - gaps.start_time).tolist() == pytest.approx(
             [opening.FILLED / 1000, opening.LOST_S + 0.001], abs=2e-4
         )
+        event, *_ = file.intervals["events"].to_dataframe().itertuples()
+        assert (event.source, event.kind) == ("recorder", "stop")
+        assert event.value == f'{{"text":"{opening.EVENT}"}}'
+        assert event.start_time == pytest.approx(9 + 0.0002 * 0.9, abs=2e-5)
         assert file.identifier.startswith(f"{making.REF}/eeg@")
         assert '"reference": "desk"' in file.notes
 
@@ -72,3 +79,15 @@ def test_without_gaps_a_rate_is_enough_and_each_unit_has_its_series(tmp_path: Pa
         np.testing.assert_array_equal(volts.data[:], frames[:, :2])
         np.testing.assert_array_equal(warmth.data[:], frames[:, 2:])
         assert (warmth.unit, warmth.conversion) == ("C", 0.1)
+
+
+def test_a_disk_that_may_be_too_small_is_refused_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HDF5 does not survive a disk that is full."""
+    rig = opened(tmp_path, amp=making.signal())
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr(nwb.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(RecordingError, match="has 1.0 MB free, and an NWB file may take 1.0 MB"):
+        exported(rig, "nwb")
+    assert list((rig.path / "derived").iterdir()) == []

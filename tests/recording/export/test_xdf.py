@@ -1,5 +1,6 @@
 """XDF exports, read back by pyxdf."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,11 @@ def test_markers_are_a_stream_of_texts_at_their_samples(tmp_path: Path) -> None:
     amp = rig["amp"]
     for marker, text in zip(opening.MARKERS, opening.TEXTS, strict=True):
         assert placed[text] == pytest.approx(amp.times[marker.position], abs=2e-6)
+    told = json.loads(found["events"]["time_series"][0][0])
+    assert told == {"source": "recorder", "kind": "stop", "value": {"text": opening.EVENT}}
+    assert found["events"]["time_stamps"][0] - rig.clock.origin_unix_s == pytest.approx(
+        9 + 0.25 + 0.0002 * 0.9, abs=1e-5
+    )
     assert f"Comment/GAP {opening.FILLED}" in texts and "New Segment/" in texts
 
 

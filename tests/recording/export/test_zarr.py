@@ -24,6 +24,8 @@ def test_samples_times_and_markers_are_all_there(tmp_path: Path, dtype: str) -> 
     assert {"position": opening.SECOND, "filled": 0, "missing": 7} in found.attrs["gaps"]
     assert root.attrs["reference"] == str(making.REF)
     assert root.attrs["clock"]["offsets"][1]["offset_s"] == 0.2502
+    assert opening.EVENT in root["events/json"][:][0]
+    assert root["events/time"][0] - rig.clock.origin_unix_s == pytest.approx(9.25, abs=1e-3)
     texts = list(zip(found["markers/type"][:], found["markers/description"][:], strict=True))
     for marker in opening.MARKERS:
         place = texts.index((marker.type, marker.description))
