@@ -241,6 +241,17 @@ def test_streaming_again_and_connecting_again(client: Client) -> None:
             assert kept is not None
 
 
+def test_what_comes_between_connecting_and_streaming_is_kept(client: Client) -> None:
+    with saying(says_and_stays(HELLO, blocks(0, 1000))) as served:
+        client.connect(served.address)
+        assert client._await(lambda: client.last_sample == 2000, 10)
+        assert not client.is_streaming
+        client.start_streaming()
+        found = client.get_data(0, 2000)
+    assert found is not None
+    assert found[:, 0].tolist() == list(range(1, 2001))
+
+
 def test_nothing_is_kept_while_it_does_not_stream(client: Client) -> None:
     with playing() as (served, _):
         client.connect(served.address)
