@@ -58,6 +58,8 @@ class Intake:
         """Whether samples came, and nothing since says that they do not."""
         self.status = ""
         """What the connection is about, for people."""
+        self.trouble = ""
+        """Why the connection was lost last, if no samples came since."""
         self.failure: Exception | None = None
         """Why there will be nothing more."""
         self.times: deque[float] = deque(maxlen=_KEPT_TIMES)
@@ -141,7 +143,7 @@ class Intake:
     def _take(self, item: Item) -> None:
         match item:
             case Block(flags=flags) | Burst(flags=flags):
-                self.is_flowing = True
+                self.is_flowing, self.trouble = True, ""
                 if self._keeps:
                     self._write(item, flags)
             case Run(info):
@@ -150,6 +152,7 @@ class Intake:
                     self._ring.begin_run()
             case Lull(reason, lost):
                 self.status, self.is_flowing = reason, False
+                self.trouble = reason if lost else self.trouble
                 _log.log(logging.WARNING if lost else logging.INFO, "%s", reason)
             case Notice(_, text):
                 _log.info("%s", text)

@@ -106,7 +106,8 @@ class Client(Listener):
             raise StreamError("already streaming")
         intake.keep(True)
         if not self._await(lambda: bool(intake.times), timeout):
-            raise StreamError(f"no samples within {timeout} s: {intake.status}")
+            before = f" (before: {intake.trouble})" if intake.trouble else ""
+            raise StreamError(f"no samples within {timeout} s: {intake.status}{before}")
         self._streams = True
 
     def stop_streaming(self, write_timelog: bool = False) -> None:

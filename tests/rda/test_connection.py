@@ -133,7 +133,7 @@ async def test_what_arrived_while_nobody_could_look_is_no_silence(transport):
     await asyncio.sleep(0)
     loop = asyncio.get_running_loop()
     loop.call_soon(receive, connection, transport, golden.KEEP_ALIVE)
-    time.sleep(0.05)  # the loop itself is held up: the deadline is over when it goes on
+    time.sleep(0.05)  # noqa: ASYNC251  the loop is held up, over its deadline
     assert [message for message, _ in await reading] == [KeepAlive()]
 
 
