@@ -29,7 +29,7 @@ _NUMBERS = itertools.count(1)
 
 
 class Intake:
-    """Connects for ever from `start` to `stop`; keeps samples while `keeps`.
+    """Connects for ever from `start` to `stop`; keeps samples unless told not to.
 
     Args:
         settings: where the server is and how long to be patient with it.
@@ -53,16 +53,17 @@ class Intake:
         """Of the ring that is written, or was last."""
         self.layout: StreamInfo | None = None
         """Of the samples that come, or came last."""
-        self.keeps = False
-        """Whether samples that come are kept."""
+        self._keeps = True
         self.is_flowing = False
         """Whether samples came, and nothing since says that they do not."""
         self.status = ""
         """What the connection is about, for people."""
+        self.trouble = ""
+        """Why the connection was lost last, if no samples came since."""
         self.failure: Exception | None = None
         """Why there will be nothing more."""
         self.times: deque[float] = deque(maxlen=_KEPT_TIMES)
-        """When the newest blocks arrived, on the wall clock."""
+        """When the newest blocks arrived since it began to keep samples, on the wall clock."""
         self.breaks: deque[int] = deque(maxlen=_KEPT_BREAKS)
         """Samples that do not follow on the one before: after a loss, or in a new run."""
 
@@ -91,10 +92,11 @@ class Intake:
             self._thread.join()
 
     def keep(self, on: bool) -> None:
-        """Begin or cease to keep samples; when this returns, none is being written any more."""
+        """Begin or cease to keep samples; once it has ceased, none is being written any more."""
         with self._changed:
-            self.keeps = on
-            self._changed.notify_all()
+            if on and not self._keeps:
+                self.times.clear()
+            self._keeps = on
 
     def await_change(self, ready: Callable[[], bool], timeout_s: float) -> bool:
         """Wait until what came makes `ready` true; returns whether it is.
@@ -141,8 +143,8 @@ class Intake:
     def _take(self, item: Item) -> None:
         match item:
             case Block(flags=flags) | Burst(flags=flags):
-                self.is_flowing = True
-                if self.keeps:
+                self.is_flowing, self.trouble = True, ""
+                if self._keeps:
                     self._write(item, flags)
             case Run(info):
                 self.layout = info
@@ -150,6 +152,7 @@ class Intake:
                     self._ring.begin_run()
             case Lull(reason, lost):
                 self.status, self.is_flowing = reason, False
+                self.trouble = reason if lost else self.trouble
                 _log.log(logging.WARNING if lost else logging.INFO, "%s", reason)
             case Notice(_, text):
                 _log.info("%s", text)

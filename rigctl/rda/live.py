@@ -16,10 +16,11 @@ From: `intake`, a thread that receives; `listener`.  To: scripts, notebooks.
         async for item in client:                                      # see `rigctl.blocks`
             ...
 
-Samples are counted from 0 at the first `start_streaming`, across every STOP, START, loss of the
-connection and `stop_streaming`; `breaks` tells where what follows is not continuous. When the
-amplifier's program starts with another layout (channels, rate, resolutions), they are counted from
-0 again. Samples are as the amplifier sent them: sample x ``start_msg.dResolutions`` is in µV.
+Samples are kept from `connect` on, and counted from 0, across every STOP, START and loss of the
+connection; none are kept between `stop_streaming` and the next `start_streaming`. `breaks` tells
+where what follows is not continuous. When the amplifier's program starts with another layout
+(channels, rate, resolutions), they are counted from 0 again. Samples are as the amplifier sent
+them: sample x ``start_msg.dResolutions`` is in µV.
 """
 
 import weakref
@@ -63,6 +64,7 @@ class Client(Listener):
         super().__init__(address, stall_s)
         self.buffer_size = buffer_size
         self.buffer_window = buffer_window
+        self._streams = False
         self._intake: Intake | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
 
@@ -90,7 +92,7 @@ class Client(Listener):
             raise
 
     def start_streaming(self, timeout: float = 10) -> None:
-        """Begin to keep samples, and wait for the first.
+        """Have samples kept, and wait for the first.
 
         Args:
             timeout: how many seconds to wait at most for START and the samples behind it, which
@@ -100,13 +102,13 @@ class Client(Listener):
             StreamError: none came in time, it streams already, or it is not connected.
         """
         intake = self._connected()
-        if intake.keeps:
+        if self._streams:
             raise StreamError("already streaming")
-        intake.times.clear()
         intake.keep(True)
         if not self._await(lambda: bool(intake.times), timeout):
-            intake.keep(False)
-            raise StreamError(f"no samples within {timeout} s: {intake.status}")
+            before = f" (before: {intake.trouble})" if intake.trouble else ""
+            raise StreamError(f"no samples within {timeout} s: {intake.status}{before}")
+        self._streams = True
 
     def stop_streaming(self, write_timelog: bool = False) -> None:
         """Cease to keep samples; those that were kept can still be read.
@@ -120,20 +122,21 @@ class Client(Listener):
         """
         intake = self._streaming("already stopped")
         intake.keep(False)
+        self._streams = False
         if write_timelog:
             np.save(_TIMELOG, np.array(intake.times))
 
     def disconnect(self) -> None:
         """Stop and disconnect; samples that were kept can still be read until it connects anew."""
         if self._intake is not None and self._finalizer is not None:
-            self._intake.keep(False)
+            self._streams = False
             self._finalizer()
 
     @property
     def is_streaming(self) -> bool:
-        """Whether samples that come are kept; whether they come, `status` tells."""
+        """Whether it was told to stream and can; whether samples come, `is_flowing` tells."""
         intake = self._intake
-        return intake is not None and intake.keeps and intake.failure is None
+        return self._streams and intake is not None and intake.failure is None
 
     @property
     def is_flowing(self) -> bool:
@@ -273,7 +276,7 @@ class Client(Listener):
         return self._intake
 
     def _streaming(self, otherwise: str) -> Intake:
-        if self._intake is None or not self._intake.keeps:
+        if self._intake is None or not self._streams:
             raise StreamError(otherwise)
         return self._intake
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 
 import pytest
 
@@ -124,6 +125,16 @@ async def test_silence_is_a_timeout(transport):
     receive(connection, transport, golden.KEEP_ALIVE[:20])
     with pytest.raises(TimeoutError, match="no message for 0.01 s"):
         await connection.read(0.01)
+
+
+async def test_what_arrived_while_nobody_could_look_is_no_silence(transport):
+    connection = connected(transport)
+    reading = asyncio.ensure_future(connection.read(0.01))
+    await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    loop.call_soon(receive, connection, transport, golden.KEEP_ALIVE)
+    time.sleep(0.05)  # noqa: ASYNC251  the loop is held up, over its deadline
+    assert [message for message, _ in await reading] == [KeepAlive()]
 
 
 async def test_the_system_probes_a_silent_peer(transport):
