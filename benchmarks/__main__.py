@@ -1,13 +1,13 @@
 """Run measurements and print their tables.
 
-python -m benchmarks [control|windows|sessions|survival|fuzz ...] [--quick]
+python -m benchmarks [control|windows|sessions|survival|damage|fuzz ...] [--quick]
 """
 
 import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import fan_out, fuzz, round_trips, sessions, survival, windows
+from benchmarks import damage, fan_out, fuzz, round_trips, sessions, survival, windows
 from benchmarks.table import as_markdown
 
 _TABLES: dict[str, Callable[[bool], str]] = {
@@ -15,6 +15,7 @@ _TABLES: dict[str, Callable[[bool], str]] = {
     "windows": lambda quick: as_markdown(windows.run(quick)),
     "sessions": lambda quick: as_markdown(sessions.run(quick)),
     "survival": survival.table,
+    "damage": lambda quick: as_markdown(damage.run(quick)),
     "fuzz": lambda quick: as_markdown(fuzz.run(quick)),
 }
 

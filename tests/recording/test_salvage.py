@@ -182,7 +182,7 @@ def test_a_record_that_is_not_proven_does_not_bring_stand_ins(session: Session) 
 def test_every_truncation_of_samples_and_index_keeps_what_is_whole(session: Session) -> None:
     for name, unit in (("data.eeg", BLOCK), ("data.idx", 64)):
         data = (session.path / "amp" / name).read_bytes()
-        for length in range(0, len(data), 11):
+        for length in range(0, len(data), 47):
             (session.path / "amp" / name).write_bytes(data[:length])
             report, read = salvaged(session.path)
             np.testing.assert_array_equal(read.samples, recorded(*range(10))[: length // unit * 10])
