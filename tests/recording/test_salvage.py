@@ -422,25 +422,26 @@ def test_a_salvage_that_fails_is_set_aside(
 
 def test_parts_are_read_as_one_recording(tmp_path: Path) -> None:
     session = making.make_session(tmp_path)
-    making.record(session, making.signal("int16"), blocks=4)
+    info = making.images()
+    making.record(session, info, blocks=4)
     folder = session.path / "amp"
-    split_parts(folder, 2)
+    split_parts(folder, 2, info.frame_bytes)
     assert verify(session.path).ok
-    flip(folder / "data_0002.eeg", 1)
+    flip(folder / "data_0002.bin", 1)
     report, read = salvaged(session.path)
     assert report.streams["amp"].blocks_left_out == 1
-    old = making.frames(making.signal("int16"), 4, 1)
-    np.testing.assert_array_equal(read.samples[4:8], old)
+    np.testing.assert_array_equal(read.samples[:8], open_stream(folder).samples[:8])
+    np.testing.assert_array_equal(read.samples[12:16], making.frames(info, 4, 3))
     assert [(gap.position, gap.filled) for gap in read.gaps] == [(8, 4), (16, 2)]
 
 
-def split_parts(folder: Path, at: int) -> None:
+def split_parts(folder: Path, at: int, frame_bytes: int) -> None:
     """Move the samples from a record on into a second part."""
-    data, walked = (folder / "data.eeg").read_bytes(), (folder / "data.idx").read_bytes()
-    records = index.walk(walked, FRAME).records
+    data, walked = (folder / "data.bin").read_bytes(), (folder / "data.idx").read_bytes()
+    records = index.walk(walked, frame_bytes).records
     border = int(records[at]["offset"])
-    (folder / "data.eeg").write_bytes(data[:border])
-    (folder / "data_0002.eeg").write_bytes(data[border:])
+    (folder / "data.bin").write_bytes(data[:border])
+    (folder / "data_0002.bin").write_bytes(data[border:])
     entries, crc = b"", 0
     for number, old in enumerate(records):
         late = number >= at
