@@ -66,7 +66,13 @@ class SegmentClock:
         try:
             return datetime.fromisoformat(self._logged[position])
         except (KeyError, ValueError):
-            return datetime.fromtimestamp(max(0.0, self._ahead_s + arrival_s), UTC)
+            return self._meant(arrival_s)
+
+    def _meant(self, arrival_s: float) -> datetime:
+        try:
+            return datetime.fromtimestamp(self._ahead_s + arrival_s, UTC)
+        except (ValueError, OverflowError, OSError):  # a damaged time that nothing proves
+            return datetime.fromtimestamp(0, UTC)
 
 
 def _begins_segment(event: Event) -> bool:

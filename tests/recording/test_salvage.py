@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,17 @@ def test_samples_count_also_where_more_of_their_record_is_damaged(session: Sessi
     np.testing.assert_array_equal(read.samples, recorded(*range(10)))
     assert report.streams["amp"].blocks_loose == 1
     assert not report.streams["amp"].blocks_left_out
+
+
+def test_a_time_that_is_no_time_keeps_nothing_from_being_salvaged(session: Session) -> None:
+    data = bytearray((session.path / "amp/data.idx").read_bytes())
+    data[32:40] = struct.pack("<d", 1e300)
+    data[7 * 64 + 32 : 7 * 64 + 40] = struct.pack("<d", float("nan"))
+    (session.path / "amp/data.idx").write_bytes(data)
+    (session.path / layout.EVENTS).unlink()
+    report, read = salvaged(session.path)
+    np.testing.assert_array_equal(read.samples, recorded(*range(10)))
+    assert report.streams["amp"].blocks_loose == 2
 
 
 def test_a_record_that_is_not_proven_does_not_bring_stand_ins(session: Session) -> None:
