@@ -321,10 +321,46 @@ def test_all_good_lines_of_the_events_are_kept_and_the_bad_ones_counted(session:
     lines[7] = lines[7].replace(b"S  6", b"S  7")
     path.write_bytes(b"".join(lines) + b'{"writer":"reco')
     report, read = salvaged(session.path)
-    assert (report.events, report.events_put_right, report.events_left_out) == (9, 1, 3)
-    assert set(positions(read)) == {f"S{n:3}" for n in range(10)} - {"S  2", "S  4"}
+    assert (report.events_put_right, report.events_left_out) == (1, 3)
+    assert positions(read) == {f"S{n:3}": 10 * n + 9 for n in range(10)}
+    assert report.problems == (
+        "events.jsonl: 2 markers are only in a .vmrk, which has no checksums; they are taken",
+    )
     events = read_events(Path(report.target) / layout.EVENTS)
     assert events.problems == ()
+
+
+@pytest.mark.parametrize("damage", ["gone", "wiped", "empty"])
+def test_without_events_the_markers_are_those_of_the_marker_file(
+    session: Session, damage: str
+) -> None:
+    events = session.path / layout.EVENTS
+    size = events.stat().st_size
+    flip(session.path / "amp/data.eeg", 3)
+    events.unlink()
+    if damage != "gone":
+        events.write_bytes(bytes(size if damage == "wiped" else 0))
+    report, read = salvaged(session.path)
+    assert positions(read) == {f"S{n:3}": 10 * n + 9 for n in range(10)}
+    assert [m.position for m in read.markers if m.type == "New Segment"] == [0]
+    assert "11 markers are only in a .vmrk" in report.problems[-1]
+    assert not report.ok
+
+
+def test_events_that_end_too_early_are_told_by_the_marker_file(session: Session) -> None:
+    lines = (session.path / layout.EVENTS).read_bytes().splitlines(keepends=True)
+    (session.path / layout.EVENTS).write_bytes(b"".join(lines[:5]))
+    report, read = salvaged(session.path)
+    assert positions(read) == {f"S{n:3}": 10 * n + 9 for n in range(10)}
+    assert not report.ok
+
+
+def test_a_marker_file_that_is_damaged_beside_good_events_adds_nothing(session: Session) -> None:
+    vmrk = session.path / "amp/data.vmrk"
+    vmrk.write_bytes(vmrk.read_bytes().replace(b"S  3", b"S  X"))
+    report, read = salvaged(session.path)
+    assert report.ok
+    assert positions(read) == {f"S{n:3}": 10 * n + 9 for n in range(10)}
 
 
 def test_what_the_rig_said_of_a_failure_stays_on_record(session: Session) -> None:
