@@ -1,13 +1,23 @@
 """Run measurements and print their tables.
 
-python -m benchmarks [control|windows|sessions|rda|recording|survival|fuzz ...] [--quick]
+python -m benchmarks [NAME ...] [--quick]
 """
 
 import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import fan_out, fuzz, rda, recording, round_trips, sessions, survival, windows
+from benchmarks import (
+    damage,
+    fan_out,
+    fuzz,
+    rda,
+    recording,
+    round_trips,
+    sessions,
+    survival,
+    windows,
+)
 from benchmarks.table import as_markdown
 
 _TABLES: dict[str, Callable[[bool], str]] = {
@@ -17,6 +27,7 @@ _TABLES: dict[str, Callable[[bool], str]] = {
     "rda": lambda quick: as_markdown(rda.run(quick)),
     "recording": lambda quick: as_markdown(recording.run(quick)),
     "survival": survival.table,
+    "damage": lambda quick: as_markdown(damage.run(quick)),
     "fuzz": lambda quick: as_markdown(fuzz.run(quick)),
 }
 

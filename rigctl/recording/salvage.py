@@ -15,8 +15,8 @@ longer one begins a segment. Where an index is gone, nothing proves what the sam
 taken only where `unverified` asks for it, and marked ``UNVERIFIED <n>``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rigctl.errors import RecordingError, SessionNotFound
@@ -24,12 +24,13 @@ from rigctl.recording import layout
 from rigctl.recording.append_file import FileDigest
 from rigctl.recording.checked import encode_document, encode_line
 from rigctl.recording.durable import naming, sync_folder, write_new, writing
+from rigctl.recording.events import Event
 from rigctl.recording.layout import TORN
 from rigctl.recording.manifest import Manifest, seal
 from rigctl.recording.salvage_blocks import read_anyway
 from rigctl.recording.salvage_events import EventsFound, Moved, find_events, moved
 from rigctl.recording.salvage_files import copy_others, known_manifest, missing_files
-from rigctl.recording.salvage_markers import NewMarkers, SegmentClock
+from rigctl.recording.salvage_markers import NewMarkers, SegmentClock, unlogged
 from rigctl.recording.salvage_report import SalvageReport, StreamSalvage
 from rigctl.recording.salvage_session import (
     SALVAGED,
@@ -121,6 +122,7 @@ def _find(
         folders = _folders(path)
         size = sum(sum(layout.data_sizes(folder).values()) for folder in folders)
     advance = _Count(size, progress).advance
+    unproven = _unproven_markers(path, folders, events)
     streams = tuple(survey(folder, advance, unverified=unverified) for folder in folders)
     found = _Found(
         path=path,
@@ -128,13 +130,35 @@ def _find(
         known=known,
         manifest=manifest,
         streams=streams,
-        events=events,
-        problems=(*known.problems, *problems, *missing_files(path, manifest)),
+        events=replace(events, events=(*events.events, *unproven)),
+        problems=(
+            *known.problems,
+            *problems,
+            *missing_files(path, manifest),
+            *_of_markers(unproven),
+        ),
         advance=advance,
     )
     if not any(stream.found.samples for stream in streams) and not events.events:
         raise RecordingError(_nothing(found))
     return found
+
+
+def _unproven_markers(
+    path: Path, folders: Iterable[Path], events: EventsFound
+) -> tuple[Event, ...]:
+    """Return the markers that damaged or missing events leave to the marker files alone."""
+    damaged = events.left_out > 0 or not (path / layout.EVENTS).exists()
+    found = (unlogged(folder, WRITER, events.events, damaged=damaged) for folder in folders)
+    return tuple(event for each in found for event in each)
+
+
+def _of_markers(unproven: Sequence[Event]) -> Iterator[str]:
+    if unproven:
+        yield (
+            f"{layout.EVENTS}: {len(unproven)} markers are only in a .vmrk, which has no "
+            "checksums; they are taken"
+        )
 
 
 class _Count:

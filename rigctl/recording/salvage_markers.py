@@ -1,18 +1,72 @@
 """The markers of a salvaged stream: those that were logged stand, and only new ones are added.
 
-From: the events that were kept, and `StreamWriter`, which marks gaps and segments by itself.
+From: the events that were kept, the `.vmrk` where they are damaged, and `StreamWriter`, which marks
+gaps and segments by itself.
 To: `events.jsonl` of the new session.
 """
 
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
+from rigctl.blocks import Marker
+from rigctl.errors import RecordingError
+from rigctl.recording import brainvision
 from rigctl.recording.events import Event, EventLog, NewEvent
-from rigctl.recording.markers import KIND, NEW_SEGMENT
+from rigctl.recording.markers import KIND, NEW_SEGMENT, LoggedMarker, logged_markers
+from rigctl.recording.salvage_blocks import read_anyway
 from rigctl.recording.salvage_events import position_of
 from rigctl.recording.session import ClockPair
+
+
+def unlogged(folder: Path, writer: str, events: Iterable[Event], *, damaged: bool) -> list[Event]:
+    """Return the markers that only a `.vmrk` has, as events; nothing proves them.
+
+    Where events are whole and one of them has no line there, such a marker is itself damaged.
+
+    Args:
+        folder: the stream's; of further parts no marker file is read.
+        writer: who logs them now.
+        events: what is left of the events.
+        damaged: whether some of them are known to be damaged or gone.
+    """
+    logged = Counter(_line(entry.marker) for entry in logged_markers(events, folder.name))
+    found = []
+    for marker in _standing(folder / "data.vmrk"):
+        logged[_line(marker)] -= 1
+        if logged[_line(marker)] < 0:
+            found.append(_event(folder.name, writer, marker))
+    has_all = all(count <= 0 for count in logged.values())
+    return found if damaged or has_all else []
+
+
+def _standing(path: Path) -> Iterator[Marker]:
+    """Yield the markers of the whole lines of a file."""
+    for line in read_anyway(path).split(b"\n")[:-1]:
+        try:
+            yield from brainvision.parse_markers(line.decode("utf-8", "replace") + "\n")
+        except RecordingError:
+            continue
+
+
+def _line(marker: Marker) -> str:
+    return brainvision.format_marker(1, marker)
+
+
+def _event(folder: str, writer: str, marker: Marker) -> Event:
+    return Event(
+        writer=writer,
+        sequence=1,  # they are numbered as they are written
+        unix_s=time.time(),
+        monotonic_s=time.monotonic(),
+        source=folder,
+        kind=KIND,
+        value=msgspec.to_builtins(LoggedMarker.of(marker)),
+    )
 
 
 class NewMarkers(EventLog):
@@ -66,7 +120,13 @@ class SegmentClock:
         try:
             return datetime.fromisoformat(self._logged[position])
         except (KeyError, ValueError):
-            return datetime.fromtimestamp(max(0.0, self._ahead_s + arrival_s), UTC)
+            return self._meant(arrival_s)
+
+    def _meant(self, arrival_s: float) -> datetime:
+        try:
+            return datetime.fromtimestamp(self._ahead_s + arrival_s, UTC)
+        except (ValueError, OverflowError, OSError):  # a damaged time that nothing proves
+            return datetime.fromtimestamp(0, UTC)
 
 
 def _begins_segment(event: Event) -> bool:

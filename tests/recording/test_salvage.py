@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,17 @@ def test_samples_count_also_where_more_of_their_record_is_damaged(session: Sessi
     assert not report.streams["amp"].blocks_left_out
 
 
+def test_a_time_that_is_no_time_keeps_nothing_from_being_salvaged(session: Session) -> None:
+    data = bytearray((session.path / "amp/data.idx").read_bytes())
+    data[32:40] = struct.pack("<d", 1e300)
+    data[7 * 64 + 32 : 7 * 64 + 40] = struct.pack("<d", float("nan"))
+    (session.path / "amp/data.idx").write_bytes(data)
+    (session.path / layout.EVENTS).unlink()
+    report, read = salvaged(session.path)
+    np.testing.assert_array_equal(read.samples, recorded(*range(10)))
+    assert report.streams["amp"].blocks_loose == 2
+
+
 def test_a_record_that_is_not_proven_does_not_bring_stand_ins(session: Session) -> None:
     """Its flags may be wrong: whether the source ever sent these is not known."""
     with StreamWriter.reopen(session.path / "amp") as writer:
@@ -182,7 +194,7 @@ def test_a_record_that_is_not_proven_does_not_bring_stand_ins(session: Session) 
 def test_every_truncation_of_samples_and_index_keeps_what_is_whole(session: Session) -> None:
     for name, unit in (("data.eeg", BLOCK), ("data.idx", 64)):
         data = (session.path / "amp" / name).read_bytes()
-        for length in range(0, len(data), 11):
+        for length in range(0, len(data), 47):
             (session.path / "amp" / name).write_bytes(data[:length])
             report, read = salvaged(session.path)
             np.testing.assert_array_equal(read.samples, recorded(*range(10))[: length // unit * 10])
@@ -309,10 +321,46 @@ def test_all_good_lines_of_the_events_are_kept_and_the_bad_ones_counted(session:
     lines[7] = lines[7].replace(b"S  6", b"S  7")
     path.write_bytes(b"".join(lines) + b'{"writer":"reco')
     report, read = salvaged(session.path)
-    assert (report.events, report.events_put_right, report.events_left_out) == (9, 1, 3)
-    assert set(positions(read)) == {f"S{n:3}" for n in range(10)} - {"S  2", "S  4"}
+    assert (report.events_put_right, report.events_left_out) == (1, 3)
+    assert positions(read) == {f"S{n:3}": 10 * n + 9 for n in range(10)}
+    assert report.problems == (
+        "events.jsonl: 2 markers are only in a .vmrk, which has no checksums; they are taken",
+    )
     events = read_events(Path(report.target) / layout.EVENTS)
     assert events.problems == ()
+
+
+@pytest.mark.parametrize("damage", ["gone", "wiped", "empty"])
+def test_without_events_the_markers_are_those_of_the_marker_file(
+    session: Session, damage: str
+) -> None:
+    events = session.path / layout.EVENTS
+    size = events.stat().st_size
+    flip(session.path / "amp/data.eeg", 3)
+    events.unlink()
+    if damage != "gone":
+        events.write_bytes(bytes(size if damage == "wiped" else 0))
+    report, read = salvaged(session.path)
+    assert positions(read) == {f"S{n:3}": 10 * n + 9 for n in range(10)}
+    assert [m.position for m in read.markers if m.type == "New Segment"] == [0]
+    assert "11 markers are only in a .vmrk" in report.problems[-1]
+    assert not report.ok
+
+
+def test_events_that_end_too_early_are_told_by_the_marker_file(session: Session) -> None:
+    lines = (session.path / layout.EVENTS).read_bytes().splitlines(keepends=True)
+    (session.path / layout.EVENTS).write_bytes(b"".join(lines[:5]))
+    report, read = salvaged(session.path)
+    assert positions(read) == {f"S{n:3}": 10 * n + 9 for n in range(10)}
+    assert not report.ok
+
+
+def test_a_marker_file_that_is_damaged_beside_good_events_adds_nothing(session: Session) -> None:
+    vmrk = session.path / "amp/data.vmrk"
+    vmrk.write_bytes(vmrk.read_bytes().replace(b"S  3", b"S  X"))
+    report, read = salvaged(session.path)
+    assert report.ok
+    assert positions(read) == {f"S{n:3}": 10 * n + 9 for n in range(10)}
 
 
 def test_what_the_rig_said_of_a_failure_stays_on_record(session: Session) -> None:
@@ -422,25 +470,26 @@ def test_a_salvage_that_fails_is_set_aside(
 
 def test_parts_are_read_as_one_recording(tmp_path: Path) -> None:
     session = making.make_session(tmp_path)
-    making.record(session, making.signal("int16"), blocks=4)
+    info = making.images()
+    making.record(session, info, blocks=4)
     folder = session.path / "amp"
-    split_parts(folder, 2)
+    split_parts(folder, 2, info.frame_bytes)
     assert verify(session.path).ok
-    flip(folder / "data_0002.eeg", 1)
+    flip(folder / "data_0002.bin", 1)
     report, read = salvaged(session.path)
     assert report.streams["amp"].blocks_left_out == 1
-    old = making.frames(making.signal("int16"), 4, 1)
-    np.testing.assert_array_equal(read.samples[4:8], old)
+    np.testing.assert_array_equal(read.samples[:8], open_stream(folder).samples[:8])
+    np.testing.assert_array_equal(read.samples[12:16], making.frames(info, 4, 3))
     assert [(gap.position, gap.filled) for gap in read.gaps] == [(8, 4), (16, 2)]
 
 
-def split_parts(folder: Path, at: int) -> None:
+def split_parts(folder: Path, at: int, frame_bytes: int) -> None:
     """Move the samples from a record on into a second part."""
-    data, walked = (folder / "data.eeg").read_bytes(), (folder / "data.idx").read_bytes()
-    records = index.walk(walked, FRAME).records
+    data, walked = (folder / "data.bin").read_bytes(), (folder / "data.idx").read_bytes()
+    records = index.walk(walked, frame_bytes).records
     border = int(records[at]["offset"])
-    (folder / "data.eeg").write_bytes(data[:border])
-    (folder / "data_0002.eeg").write_bytes(data[border:])
+    (folder / "data.bin").write_bytes(data[:border])
+    (folder / "data_0002.bin").write_bytes(data[border:])
     entries, crc = b"", 0
     for number, old in enumerate(records):
         late = number >= at
