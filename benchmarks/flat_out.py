@@ -14,9 +14,8 @@ own where the library can be used from two (h5py cannot), and all of it at the e
 
 import os
 import queue
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +24,7 @@ import h5py
 import numpy as np
 import zarr
 
+from benchmarks.syncer import Syncer
 from rigctl.blocks import Channel, StreamInfo
 from rigctl.recording.durable import sync_folder
 from rigctl.recording.stream_writer import StreamWriter
@@ -72,35 +72,11 @@ def load(name: str, dtype: str, channels: int, rate_hz: int, seconds: int) -> Lo
     return Load(name, StreamInfo(dtype, (channels,), Fraction(rate_hz), names), seconds)
 
 
-class _Syncer(threading.Thread):
-    """Makes durable what was written, each time it is told to."""
-
-    def __init__(self, sync: Callable[[], object]) -> None:
-        super().__init__(name="sync")
-        self._sync = sync
-        self._due: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self.start()
-
-    def run(self) -> None:
-        """Sync until told to end."""
-        while self._due.get():
-            self._sync()
-
-    def due(self) -> None:
-        """Another second of data is written."""
-        self._due.put(True)
-
-    def end(self) -> None:
-        """Return once it has done what it was told."""
-        self._due.put(False)
-        self.join()
-
-
 def ours(folder: Path, load: Load, pieces: Pieces) -> Took:
     """Return how long `StreamWriter` takes."""
     begin_s = time.perf_counter()
     with StreamWriter.create(folder / "amp", load.info, name="amp") as writer:
-        syncer = _Syncer(writer.sync)
+        syncer = Syncer(writer.sync)
         for number in range(load.appends):
             writer.append(pieces[number % _POOL], counter=number, arrival_s=number)
             if number % 10 == 9:
@@ -117,7 +93,7 @@ def bare(folder: Path, load: Load, pieces: Pieces) -> Took:
     """Return how long the system itself takes."""
     begin_s = time.perf_counter()
     fd = os.open(folder / "bare", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    syncer = _Syncer(lambda: os.fdatasync(fd))
+    syncer = Syncer(lambda: os.fdatasync(fd))
     for number in range(load.appends):
         os.write(fd, pieces[number % _POOL].data)
         if number % 10 == 9:
@@ -164,7 +140,7 @@ def zarr_crc(folder: Path, load: Load, pieces: Pieces) -> Took:
         filters=None,
     )
     written: queue.SimpleQueue[int] = queue.SimpleQueue()
-    syncer = _Syncer(lambda: _sync_chunks(store, written))
+    syncer = Syncer(lambda: _sync_chunks(store, written))
     for number in range(load.appends):
         array.append(pieces[number % _POOL], axis=0)
         written.put(number)
