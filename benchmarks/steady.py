@@ -7,11 +7,15 @@ From: `benchmarks.recording`.  To: the same: what was lost, how long appends too
 
 Each chunk carries its number in its first sample, which the reader looks for at both places.
 
-    python -m benchmarks.steady feed RING CHUNKS | read RING FOLDER | record SECONDS
+Beside it another process writes as much to a file, as often and as durably, with nothing but the
+system: what its writes take and cost is what this computer, with its other work, lets anybody have.
+
+    python -m benchmarks.steady feed RING CHUNKS | read RING FOLDER | write FILE CHUNKS | record S
 """
 
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.syncer import Syncer
 from benchmarks.workers import worker
 from rigctl.blocks import Block, Channel, StreamInfo
 from rigctl.errors import Overrun, RecordingError, RingClosed
@@ -42,6 +47,7 @@ INFO = StreamInfo(
 )
 _RING_S = 10
 _LOOK_S = 1.0
+_AROUND = 1200
 
 
 @dataclass
@@ -57,6 +63,9 @@ class Steady:
     append_p99_s: float
     cpu: float
     """Of one core."""
+    bare_p99_s: float
+    """Of the system's own writing."""
+    bare_cpu: float
     reader: dict[str, Any]
     """``ring`` and ``file``: chunks seen; ``wrong``: those that were not what they should be."""
     verify_bytes_per_s: float
@@ -90,18 +99,22 @@ def record(root: Path, seconds: float) -> Steady:
         ) as recorder,
     ):
         feeder.stdout.readline()  # the ring is there
-        with _helper("read", ring, folder) as reader:
+        with (
+            _helper("read", ring, folder) as reader,
+            _helper("write", root / "bare", chunks) as bare,
+        ):
             reader.stdout.readline()
             recorder.wait_for(Ready)
             recorder.tell(Begin(str(session.path), str(REF), {"amp": None}))
             recorder.tell(Attach("amp", ring))
-            feeder.stdin.write("go\n")
-            feeder.stdin.flush()
+            for helper in (feeder, bare):
+                helper.stdin.write("go\n")
+                helper.stdin.flush()
             feeder.stdout.readline()  # all is written
             recorder.tell(Finish())
             ended: Ended = recorder.wait_for(Ended)
             feeder.stdin.close()
-            told = json.loads(reader.stdout.read())
+            told, beside = json.loads(reader.stdout.read()), json.loads(bare.stdout.read())
     counts, took = ended.streams["amp"], json.loads(times.read_text())
     seal(session, ended.digests)
     begin_s = time.perf_counter()
@@ -115,6 +128,8 @@ def record(root: Path, seconds: float) -> Steady:
         intact=report.ok and not counts.failure,
         append_p99_s=float(np.percentile(took["append_s"], 99)),
         cpu=took["cpu_s"] / took["wall_s"],
+        bare_p99_s=beside["p99_s"],
+        bare_cpu=beside["cpu"],
         reader=told,
         verify_bytes_per_s=counts.bytes / verify_s,
     )
@@ -150,6 +165,27 @@ def _feed(ring: str, chunks: int) -> None:
             writer.write(Block(_chunk(number, pool), number, time.monotonic()))
         print("done", flush=True)
         sys.stdin.readline()  # nobody reads from it any more
+
+
+def _write(file: Path, chunks: int) -> None:
+    """Write chunks at their times, syncing each second in a thread of its own."""
+    noise, times_s = np.random.default_rng(1), []
+    pool = [noise.integers(-500, 500, (POINTS, CHANNELS)).astype("<i2") for _ in range(4)]
+    fd = os.open(file, os.O_WRONLY | os.O_CREAT)
+    syncer = Syncer(lambda: os.fdatasync(fd))
+    sys.stdin.readline()
+    begin_s, begin_cpu_s = time.monotonic(), time.process_time()
+    for number in range(chunks):
+        time.sleep(max(begin_s + (number + 1) * CHUNK_S - time.monotonic(), 0))
+        offset = number % _AROUND * pool[0].nbytes  # round and round: it is not to be kept
+        before_s = time.perf_counter()
+        os.pwrite(fd, pool[number % 4].data, offset)
+        times_s.append(time.perf_counter() - before_s)
+        if number % 10 == 9:
+            syncer.due()
+    cpu = (time.process_time() - begin_cpu_s) / (time.monotonic() - begin_s)
+    syncer.end()
+    print(json.dumps({"p99_s": float(np.percentile(times_s, 99)), "cpu": cpu}))
 
 
 def _read(ring: str, folder: Path) -> None:
@@ -194,6 +230,8 @@ def _look(folder: Path, head: int, seen: dict[str, int]) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "feed":
         _feed(sys.argv[2], int(sys.argv[3]))
+    elif sys.argv[1] == "write":
+        _write(Path(sys.argv[2]), int(sys.argv[3]))
     elif sys.argv[1] == "read":
         _read(sys.argv[2], Path(sys.argv[3]))
     else:

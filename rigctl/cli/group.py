@@ -34,7 +34,9 @@ COMMANDS: Mapping[str, Entry] = {
     "run": Entry("run", "Start, record for a time, stop and clean up."),
     "serve": Entry("serve", "Run the daemon of one rig."),
     "service": Entry("service", "Have systemd run a rig's daemon, or resume after a restart."),
-    "sessions": Entry("sessions", "Look at recordings and prove that they are intact."),
+    "sessions": Entry(
+        "sessions", "Look at recordings, prove that they are intact, and hand them over."
+    ),
     "simulate": Entry("simulate", "Simulate devices, for demos and tests."),
     "start": Entry("control", "Bring every rig to RUNNING."),
     "status": Entry("control", "Show where every rig is and how its streams do."),

@@ -23,6 +23,8 @@ DIGEST_BYTES = 32
 _CHUNK = 1 << 20
 _ADD = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
 _NEW = _ADD | os.O_CREAT | os.O_EXCL
+_WAITING_BYTES = 16 << 20
+"""So much that waits to be durable puts off the hashing, which nobody waits for before the seal."""
 _KEPT_HASHES = 120
 """How many earlier states of the hash are kept, one for each flush, for a cut to go back to."""
 
@@ -54,6 +56,7 @@ class AppendFile:
             self._fd = os.open(path, _ADD if goes_on else _NEW, 0o644)
             self.size = os.fstat(self._fd).st_size
         self.path = path
+        self._synced = self.size
         self._broken = ""
         self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
         self._hashed = 0
@@ -115,6 +118,7 @@ class AppendFile:
         with writing(self.path):
             os.ftruncate(self._fd, size)
         self.size = size
+        self._synced = min(self._synced, size)
         while self._hashes and self._hashed > size:
             self._hashed, self._hash = self._hashes.pop()
         self._is_hashed = self._is_hashed and self._hashed <= size
@@ -128,16 +132,21 @@ class AppendFile:
         """
         if self._broken:
             raise RecordingError(f"{self.path}: {self._broken}")
+        written = self.size
         with writing(self.path):
             try:
                 os.fdatasync(self._fd)
             except OSError as error:
                 self._broken = f"an earlier flush to disk failed: {error.strerror}"
                 raise
+        self._synced = written
         self._reservation.extend(self.size)
 
     def hash_settled(self) -> None:
         """Hash what was settled since the last time; for the thread that syncs.
+
+        Samples that come faster than they can be hashed are left for later: the next call while
+        nothing more comes hashes all of them.
 
         Raises:
             RecordingError: it cannot be read back.
@@ -146,7 +155,7 @@ class AppendFile:
         if self._hashed < end:
             self._hashes.append((self._hashed, self._hash.copy()))
         with writing(self.path):
-            while self._hashed < end:
+            while self._hashed < end and self.size - self._synced < _WAITING_BYTES:
                 chunk = os.pread(self._fd, min(_CHUNK, end - self._hashed), self._hashed)
                 if not chunk:
                     raise OSError(errno.EIO, "it was cut off by another program")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rigctl.errors import RecordingError
-from rigctl.recording.append_file import AppendFile
+from rigctl.recording import append_file
+from rigctl.recording.append_file import AppendFile, FileDigest
 
 MB = 1 << 20
 
@@ -119,3 +120,20 @@ def test_an_existing_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     with pytest.raises(RecordingError, match="File exists"):
         AppendFile(tmp_path / "data")
+
+
+def test_hashing_waits_while_much_is_not_durable_and_then_catches_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(append_file, "_WAITING_BYTES", 10)
+    file = AppendFile(tmp_path / "data.eeg")
+    for data in (b"first", b"0123456789"):
+        file.write(data)
+        file.settle(data)
+        file.hash_settled()
+    assert file.digest is None  # ten bytes and more are written, and not durable
+    file.sync()
+    file.hash_settled()
+    expected = hashlib.blake2b(b"first0123456789", digest_size=32).hexdigest()
+    assert file.digest == FileDigest(15, expected)
+    file.close()
