@@ -10,6 +10,7 @@ A device is iterated with ``async for``; it yields items in the order in which t
     Lull    no samples for now, and why; the same run may go on, or a new one may begin
 """
 
+from ast import literal_eval
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from enum import IntFlag
@@ -37,7 +38,8 @@ class StreamInfo:
     """The layout of a stream's samples, constant through a run."""
 
     dtype: str
-    """A numpy dtype's name, stored little-endian: ``int16``, ``float32``, ``uint8``, ..."""
+    """A numpy dtype's name, stored little-endian: ``int16``, ``float32``, ``uint8``, ...; of
+    records with fields its ``str``: ``[('code', '<i4'), ('text', 'S8')]``."""
     shape: tuple[int, ...]
     """The shape of one frame: ``(channels,)`` for signals, ``(height, width)`` for images."""
     rate_hz: Fraction
@@ -48,7 +50,8 @@ class StreamInfo:
     @property
     def numpy_dtype(self) -> np.dtype[Any]:
         """The dtype in memory and on disk, little-endian."""
-        return np.dtype(self.dtype).newbyteorder("<")
+        fields = self.dtype.startswith(("[", "{"))
+        return np.dtype(literal_eval(self.dtype) if fields else self.dtype).newbyteorder("<")
 
     @property
     def frame_bytes(self) -> int:
@@ -58,9 +61,9 @@ class StreamInfo:
     @property
     def is_signal(self) -> bool:
         """Whether BrainVision files can hold it: int16 or float32, one value per channel."""
-        return self.dtype in ("int16", "float32") and len(self.channels) == self.shape[0] == (
-            int(np.prod(self.shape, dtype=np.int64))
-        )
+        count = len(self.channels)
+        is_flat = self.shape[:1] == (count,) and int(np.prod(self.shape, dtype=np.int64)) == count
+        return is_flat and self.dtype in ("int16", "float32")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,20 @@
 
 From: the process that runs a device.  To: recorders, processing and views in other processes.
 
-    with RingWriter.create("amp", info, frames=60_000) as ring:      # in one process
-        ring.write(block)
+    with Ring.create("amp", "float32", 60_000, shape=(64,), rate_hz=1000) as ring:
+        ring.append(samples)                          # in one process
 
-    with RingReader.attach("amp") as ring:                           # in any other
-        cursor = ring.cursor()
-        while cursor.wait(timeout_s=1.0):
-            batch = cursor.read(max_frames=10_000)
+    with Ring.attach("amp") as ring:                  # in any other
+        newest = ring[-1000:, :8]
+        for batch in ring.cursor():
+            ...
 """
 
 from rigctl.streams.blocktable import BlockRecord
 from rigctl.streams.cursor import Batch, Cursor
 from rigctl.streams.folders import sweep
 from rigctl.streams.reader import RingReader
+from rigctl.streams.ring import Ring
 from rigctl.streams.writer import RingWriter
 
-__all__ = ["Batch", "BlockRecord", "Cursor", "RingReader", "RingWriter", "sweep"]
+__all__ = ["Batch", "BlockRecord", "Cursor", "Ring", "RingReader", "RingWriter", "sweep"]

@@ -3,13 +3,14 @@
 From: a ring's files.  To: the recorder, and whoever must see every block.
 """
 
+import contextlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
 from rigctl.blocks import BlockFlags, Marker, Samples
-from rigctl.errors import NotYet, Overrun
+from rigctl.errors import NotYet, Overrun, RingClosed
 from rigctl.streams.blocktable import (
     FIRST_SAMPLE_FLAGS,
     BlockRecord,
@@ -22,6 +23,9 @@ from rigctl.streams.segment import Segment
 
 _MAX_BLOCKS = 1024
 """At most so many blocks in a batch, because blocks without samples count for no frame."""
+
+_LONG_S = 3600.0
+"""Waiting again costs nothing; a writer that closes or ends wakes at once."""
 
 _Waiting = Callable[[Callable[[], bool], float], bool]
 
@@ -113,17 +117,47 @@ class Cursor:
         if not self._has_more():
             return None
         rows = self._rows(max_frames)
-        stop = rows[-1].stop
-        begin, end = rows[0].markers_begin, rows[-1].markers_end
-        samples = self._segment.samples.window(self._position, stop).copy()
-        raw = self._segment.markers.window(begin, end).tobytes()
+        batch = self._batch(rows, self._window(rows).copy())
+        self._go_past(rows)
+        return batch
+
+    @contextlib.contextmanager
+    def view(self, max_frames: int) -> Iterator[Batch | None]:
+        """Show the blocks that follow as `read` does, but their samples where they are.
+
+        They are valid inside only. The cursor goes past them at the end, if nothing was raised.
+
+        Raises:
+            Overrun: some are overwritten; at the end: they were, while they were shown.
+        """
+        if not self._has_more():
+            yield None
+            return
+        rows = self._rows(max_frames)
+        yield self._batch(rows, self._window(rows))
         self._check_still_there(rows)
-        blobs = [raw[row.markers_begin - begin : row.markers_end - begin] for row in rows]
-        start = self._position
-        self._number += len(rows)
-        self._position = stop
-        blocks = tuple(_record(row, start) for row in rows)
-        return Batch(start, samples, blocks, tuple(_markers(rows, blobs, start)))
+        self._go_past(rows)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield what follows as it comes, until the ring is closed.
+
+        What is overwritten before it is read is skipped and counted, see `lost`: the next batch
+        starts behind the stop of the one before.
+
+        Raises:
+            WriterDied: all is read and the writer is gone.
+        """
+        with contextlib.suppress(RingClosed):
+            while True:
+                self.wait(_LONG_S)
+                try:
+                    batch = self.read(self._segment.head.plan.capacity // 4)
+                except Overrun as overrun:
+                    # The oldest might be gone again before it is read.
+                    self.skip_to(overrun.tail + self._segment.head.plan.capacity // 8)
+                    continue
+                if batch is not None:
+                    yield batch
 
     def skip_to(self, index: int) -> None:
         """Go on at the first whole block at or after a sample; counts what is `lost`."""
@@ -146,6 +180,23 @@ class Cursor:
         count = next((n for n, row in enumerate(rows) if n and row.stop > limit), len(rows))
         self._check_still_there(rows[:count])
         return rows[:count]
+
+    def _window(self, rows: list[Row]) -> Samples:
+        return self._segment.samples.window(self._position, rows[-1].stop)
+
+    def _batch(self, rows: list[Row], samples: Samples) -> Batch:
+        """Return blocks with what was found of their samples, all of it valid at this moment."""
+        begin, end = rows[0].markers_begin, rows[-1].markers_end
+        raw = self._segment.markers.window(begin, end).tobytes()
+        self._check_still_there(rows)
+        blobs = [raw[row.markers_begin - begin : row.markers_end - begin] for row in rows]
+        start = self._position
+        blocks = tuple(_record(row, start) for row in rows)
+        return Batch(start, samples, blocks, tuple(_markers(rows, blobs, start)))
+
+    def _go_past(self, rows: list[Row]) -> None:
+        self._number += len(rows)
+        self._position = rows[-1].stop
 
     def _check_still_there(self, rows: list[Row]) -> None:
         tails = self._segment.head.tails

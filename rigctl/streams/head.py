@@ -83,20 +83,17 @@ class Head:
     @property
     def samples(self) -> int:
         """How many samples are published."""
-        with self._order:
-            return self.words[layout.SAMPLES_END_AT]
+        return self._load(layout.SAMPLES_END_AT)
 
     @property
     def blocks(self) -> int:
         """How many blocks are published."""
-        with self._order:
-            return self.words[layout.BLOCKS_END_AT]
+        return self._load(layout.BLOCKS_END_AT)
 
     @property
     def tail(self) -> int:
         """The oldest sample that is surely not overwritten."""
-        with self._order:
-            return max(self.words[layout.SAMPLES_BEGIN_AT] - self.plan.capacity, 0)
+        return max(self._load(layout.SAMPLES_BEGIN_AT) - self.plan.capacity, 0)
 
     @property
     def tails(self) -> Counts:
@@ -142,8 +139,7 @@ class Head:
     @property
     def closed(self) -> bool:
         """Whether nothing will follow."""
-        with self._order:
-            return bool(self.words[layout.CLOSED_AT])
+        return bool(self._load(layout.CLOSED_AT))
 
     @property
     def reason(self) -> str:
@@ -164,7 +160,14 @@ class Head:
         """Give the lock's descriptor back; what the head says stays readable without it."""
         if self._fence is not None:
             self._fence.close()
-            self._order = contextlib.nullcontext()
+            self._fence, self._order = None, contextlib.nullcontext()
+
+    def _load(self, at: int) -> int:
+        """Return a count, in its order after what was loaded before and before what follows."""
+        if self._fence is None:
+            return self.words[at]
+        with self._fence:
+            return self.words[at]
 
 
 class Fence:

@@ -38,13 +38,14 @@ def _around(segment: Segment, instant_s: float) -> tuple[int, list[Row]]:
     """Return block records of the time around an instant, and the number of the first."""
     head, table = segment.head, segment.table
     while True:
-        samples, stop = head.samples, head.blocks
+        stop, samples = head.blocks, head.samples
         oldest = _oldest_block(segment, stop)
         numbers = range(oldest, stop)
         at = oldest + bisect_left(numbers, instant_s, key=lambda n: table.row(n).arrival_s)
         begin = max(at - _AROUND, oldest)
         rows = table.rows(begin, min(at + _AROUND, stop))
-        if head.tails.blocks <= begin:  # else some were replaced while they were looked at
+        # Else some, or all of them, were replaced while they were looked at.
+        if head.tails.blocks <= begin and (begin < stop or not stop):
             # Blocks are published just before their samples are.
             return begin, [row for row in rows if row.stop <= samples]
 

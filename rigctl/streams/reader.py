@@ -5,11 +5,10 @@ From: a ring in shared memory, by name.  To: recorders, processing, the live vie
 Nothing that a reader does is seen by the writer, except that a waiting one is woken.
 """
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rigctl.blocks import Samples
 from rigctl.errors import NotYet, Overrun, RingClosed, RingError, WriterDied
@@ -42,7 +41,7 @@ class RingReader:
         self._bell: Bell | None = None
 
     @classmethod
-    def attach(cls, name: str) -> "RingReader":
+    def attach(cls, name: str) -> Self:
         """Attach to a ring, whether its writer is still there or not.
 
         Raises:
@@ -56,7 +55,7 @@ class RingReader:
             raise RingError(f"there is no ring {name!r} any more")
         return cls(name, folder, segment, writer)
 
-    def __enter__(self) -> "RingReader":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -109,16 +108,17 @@ class RingReader:
         """When the writer last wrote or showed that it works, on the rig's clock."""
         return max(self._head.heartbeat_s, self._head.arrival_s)
 
-    @contextlib.contextmanager
-    def view(self, start: int, stop: int) -> Iterator[Samples]:
+    def view(self, start: int, stop: int) -> "View":
         """Show samples [start, stop) without copying: one read-only array, valid inside only.
+
+            with ring.view(start, stop) as samples:
+                ...
 
         Raises:
             NotYet: some are not written yet.
             Overrun: some are overwritten; at the end: they were, while they were shown.
         """
-        yield self._window(start, stop)
-        self._check_still_there(start)
+        return View(self, self.window(start, stop), start)
 
     def read(self, start: int, stop: int) -> Samples:
         """Return a checked copy of samples [start, stop).
@@ -127,9 +127,40 @@ class RingReader:
             NotYet: some are not written yet.
             Overrun: some are overwritten.
         """
-        samples = self._window(start, stop).copy()
-        self._check_still_there(start)
+        samples = self.window(start, stop).copy()
+        self.check_holds(start)
         return samples
+
+    def window(self, start: int, stop: int) -> Samples:
+        """Return the place of samples [start, stop), not a copy: sooner or later others are there.
+
+        Who uses it asks `holds` or `check_holds` afterwards; `view` does so by itself.
+
+        Raises:
+            NotYet: some are not written yet.
+            Overrun: some are overwritten.
+        """
+        if not 0 <= start <= stop:
+            raise ValueError(f"[{start}, {stop}) is no range of samples")
+        head = self._head.samples
+        if stop > head:
+            raise NotYet(f"samples [{start}, {stop}) are not written yet; there are {head}")
+        self.check_holds(start)
+        return self._segment.samples.window(start, stop)
+
+    def holds(self, start: int) -> bool:
+        """Return whether all from that sample on is still there, and was so until now."""
+        return start >= self._head.tail
+
+    def check_holds(self, start: int) -> None:
+        """Return if all from that sample on is still there.
+
+        Raises:
+            Overrun: some is overwritten.
+        """
+        tail = self._head.tail
+        if start < tail:
+            raise Overrun(f"sample {start} is overwritten; the oldest is {tail}", tail=tail)
 
     def latest(self, points: int) -> Samples:
         """Return a checked copy of the newest samples: so many, or fewer if there are no more.
@@ -249,16 +280,20 @@ class RingReader:
             )
         return None
 
-    def _window(self, start: int, stop: int) -> Samples:
-        if not 0 <= start <= stop:
-            raise ValueError(f"[{start}, {stop}) is no range of samples")
-        head = self._head.samples
-        if stop > head:
-            raise NotYet(f"samples [{start}, {stop}) are not written yet; there are {head}")
-        self._check_still_there(start)
-        return self._segment.samples.window(start, stop)
 
-    def _check_still_there(self, start: int) -> None:
-        tail = self._head.tail
-        if start < tail:
-            raise Overrun(f"sample {start} is overwritten; the oldest is {tail}", tail=tail)
+class View:
+    """Samples in the ring that are checked when they are left; use `RingReader.view`."""
+
+    __slots__ = ("_reader", "_samples", "_start")
+
+    def __init__(self, reader: RingReader, samples: Samples, start: int) -> None:
+        self._reader = reader
+        self._samples = samples
+        self._start = start
+
+    def __enter__(self) -> Samples:
+        return self._samples
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        if kind is None:
+            self._reader.check_holds(self._start)

@@ -13,20 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from rigctl.blocks import Block, BlockFlags, Burst, StreamInfo
+from rigctl.blocks import Block, BlockFlags, Burst, Marker, Samples, StreamInfo
 from rigctl.errors import RingClosed, RingError
-from rigctl.streams import folders
+from rigctl.streams import folders, layout
 from rigctl.streams.blocktable import Row, encode_markers
-from rigctl.streams.layout import (
-    ARRIVAL_AT,
-    BLOCK,
-    BLOCKS_BEGIN_AT,
-    BLOCKS_END_AT,
-    SAMPLES_BEGIN_AT,
-    SAMPLES_END_AT,
-    Plan,
-    make_plan,
-)
+from rigctl.streams.layout import Plan, make_plan
 from rigctl.streams.pieces import pieces
 from rigctl.streams.segment import Segment
 from rigctl.streams.wakeup import Bells
@@ -34,7 +25,7 @@ from rigctl.streams.wakeup import Bells
 logger = logging.getLogger(__name__)
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_ROW_BYTES, _pack_row = BLOCK.size, BLOCK.pack_into
+_ROW_BYTES, _pack_row = layout.BLOCK.size, layout.BLOCK.pack_into
 _SMALL_BYTES = 4096
 """Up to here bytes are stored faster than numpy begins to copy (measured: 0.2 of 0.3 us)."""
 
@@ -68,7 +59,7 @@ class RingWriter:
         # What `write` needs for a block that is like the one before.
         self._words, self._times = segment.head.words, segment.head.times
         self._frames, self._memory = segment.samples.frames, segment.samples.memory
-        self._rows, self._rows_mask = segment.table.memory, plan.block_slots * BLOCK.size - 1
+        self._rows, self._rows_mask = segment.table.memory, plan.block_slots * _ROW_BYTES - 1
         self._readers = segment.registry.word
         self._quiet: int | None = None
         self._frame_bytes = plan.info.frame_bytes
@@ -161,23 +152,32 @@ class RingWriter:
             return
         # The same as `_publish`, spelt out: it takes half the time (see benchmarks.ring).
         words, points, first, marks = self._words, shape[0], self._samples, self._markers
-        words[SAMPLES_BEGIN_AT] = stop = first + points
-        words[BLOCKS_BEGIN_AT] = number = self._blocks + 1
+        words[layout.SAMPLES_BEGIN_AT] = stop = first + points
+        words[layout.BLOCKS_BEGIN_AT] = number = self._blocks + 1
         at = first % self.capacity
         if points <= self._few:
             begin = at * self._frame_bytes
             self._memory[begin : begin + points * self._frame_bytes] = samples.tobytes()
         else:
             self._frames[at : at + points] = samples
-        self._times[ARRIVAL_AT] = arrival_s = block.arrival_s
+        self._times[layout.ARRIVAL_AT] = arrival_s = block.arrival_s
         place, flags, run = (number - 1) * _ROW_BYTES & self._rows_mask, block.flags, self._run
         _pack_row(
             self._rows, place, block.counter, first, points, arrival_s, flags, run, marks, marks
         )
-        self._blocks = words[BLOCKS_END_AT] = number
-        self._samples = words[SAMPLES_END_AT] = stop
+        self._blocks = words[layout.BLOCKS_END_AT] = number
+        self._samples = words[layout.SAMPLES_END_AT] = stop
         if self._readers[0] != self._quiet:
             self._quiet = self._bells.ring()
+
+    def append(self, samples: Samples, markers: tuple[Marker, ...] = ()) -> None:
+        """Publish samples of now, shape (points, *frame shape); see `write`.
+
+        Args:
+            samples: of the ring's dtype.
+            markers: positions count from the first of these samples.
+        """
+        self.write(Block(samples, self._blocks, time.monotonic(), markers))
 
     def write_burst(self, burst: Burst) -> None:
         """Publish many equal blocks, as one `write` for each of them would.

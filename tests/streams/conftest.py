@@ -43,8 +43,11 @@ def spawn(name):
     """Start writers of the ring of that name in other processes."""
     started = []
 
-    def start(capacity: int = 512, mirrored: bool = True) -> making.WriterProcess:
-        started.append(making.WriterProcess(name, folders.base_folder(), capacity, mirrored))
+    def start(
+        capacity: int = 512, mirrored: bool = True, locked: bool = False
+    ) -> making.WriterProcess:
+        base = folders.base_folder()
+        started.append(making.WriterProcess(name, base, capacity, mirrored, locked))
         return started[-1]
 
     yield start

@@ -44,8 +44,10 @@ def abandon(folder: Path) -> None:
 class WriterProcess:
     """A ring writer in a process of its own that does what it is told, see `ring_writer`."""
 
-    def __init__(self, name: str, base: Path, capacity: int, mirrored: bool = True) -> None:
-        arguments = [name, str(base), str(capacity), str(int(mirrored))]
+    def __init__(
+        self, name: str, base: Path, capacity: int, mirrored: bool = True, locked: bool = False
+    ) -> None:
+        arguments = [name, str(base), str(capacity), str(int(mirrored)), str(int(locked))]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.streams.ring_writer", *arguments],
             stdin=subprocess.PIPE,

@@ -9,12 +9,13 @@ from itertools import count
 from pathlib import Path
 
 from rigctl.blocks import Block, Marker
-from rigctl.streams import RingWriter, folders
+from rigctl.streams import RingWriter, folders, layout
 from tests.streams.making import block, frames, info
 
 
 def main() -> None:
-    name, base, capacity, mirrored = sys.argv[1:]
+    name, base, capacity, mirrored, locked = sys.argv[1:]
+    layout.TOTAL_STORE_ORDER = locked == "0"
     folders.base_folder = lambda: Path(base)
     writer = RingWriter.create(name, info(), int(capacity), mirrored=mirrored == "1")
     answer("ready")

@@ -43,7 +43,9 @@ def everything(ring: RingReader) -> tuple:
     return head.tails, head.samples, head.blocks, ring.last_arrival_s, rows, samples
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None
+)
 @given(plan=ITEMS)
 def test_burst_is_what_its_blocks_are(base, mirrored, plan):
     with (

@@ -11,18 +11,18 @@ from rigctl.streams import RingReader, RingWriter, folders, sweep
 from tests.streams.making import WriterProcess, block, frames, info
 
 POINTS = 64
-READS = 100_000
 
 
-def test_no_read_is_torn(name, spawn, mirrored):
-    writer = spawn(mirrored=mirrored)
+@pytest.mark.parametrize(("locked", "reads"), [(False, 60_000), (True, 5_000)])
+def test_no_read_is_torn(name, spawn, mirrored, locked, reads):
+    writer = spawn(mirrored=mirrored, locked=locked)
     writer.ask("flood 20")
     index = np.arange(POINTS)
     with RingReader.attach(name) as reader:
         reader.wait(reader.capacity, 60)
         room = reader.capacity - POINTS
         checked = torn = overruns = 0
-        while checked < READS or not overruns:  # without any, nothing would be proved
+        while checked < reads or not overruns:  # without any, nothing would be proved
             start = reader.tail + (checked * 37) % room
             try:
                 got = reader.read(start, start + POINTS)
@@ -41,7 +41,7 @@ def test_no_batch_is_torn_or_unaccounted(name, spawn, mirrored):
         cursor = reader.cursor()
         start = cursor.position
         batches = read = overruns = 0
-        while batches < 5_000 or not overruns:
+        while batches < 2_000 or not overruns:
             try:
                 batch = cursor.read(400)
             except Overrun as overrun:
