@@ -16,6 +16,7 @@ from benchmarks import (
     round_trips,
     sessions,
     survival,
+    verifying,
     windows,
 )
 from benchmarks.table import as_markdown
@@ -29,6 +30,7 @@ _TABLES: dict[str, Callable[[bool], str]] = {
     "survival": survival.table,
     "damage": lambda quick: as_markdown(damage.run(quick)),
     "fuzz": lambda quick: as_markdown(fuzz.run(quick)),
+    "verify": lambda quick: as_markdown(verifying.run(quick)),
 }
 
 

@@ -113,6 +113,17 @@ class PartFiles:
             self._markers.cut(samples)
         self._ahead = []
 
+    def cut_ahead(self, position: int) -> None:
+        """Take out the markers at a position or beyond whose samples have not come yet.
+
+        Raises:
+            RecordingError: the file cannot be read or written.
+        """
+        kept = [entry for entry in self._ahead if entry.position < position]
+        if self._markers and len(kept) < len(self._ahead):
+            self._markers.cut(position)
+        self._ahead = kept
+
     def finish(self) -> None:
         """Close it behind its last sample; markers of what follows are in the next part.
 

@@ -7,6 +7,7 @@ pieces fit into a processor's cache, however large or small the appends are.
 """
 
 import io
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from pathlib import Path
 from rigctl.recording.index import Records
 
 _BUFFER_BYTES = 1 << 20
+_AHEAD_BYTES = 8 << 20
+
+_advise = getattr(os, "posix_fadvise", None)
+_WILL_NEED = getattr(os, "POSIX_FADV_WILLNEED", 0)
 
 
 def mismatches(
@@ -69,6 +74,8 @@ class _Source:
     def _read(self, offset: int, needed: int) -> None:
         """Read a piece; where the disk fails in it, only what is needed of it."""
         self._start = self._stop = offset
+        if _advise:  # the disk reads the next pieces while this one is checked
+            _advise(self._file.fileno(), offset + _BUFFER_BYTES, _AHEAD_BYTES, _WILL_NEED)
         for size in (_BUFFER_BYTES, min(needed, _BUFFER_BYTES)):
             try:
                 self._file.seek(offset)

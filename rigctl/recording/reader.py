@@ -6,6 +6,7 @@ Live readers trust only what the index covers.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,10 +157,12 @@ def _markers(path: Path, header: layout.StreamHeader, records: index.Records) ->
     """Return the markers of the `.vmrk`, or for other streams those of the session's events."""
     if header.info.is_signal:
         starts = index.part_starts(records, header.frame_bytes) or {1: 0}
+        ends = [*list(starts.values())[1:], math.inf]
         return [
             marker
-            for part, first in starts.items()
+            for (part, first), end in zip(starts.items(), ends, strict=True)
             for marker in _markers_of_part(path / layout.part_name(header.data, part), first)
+            if marker.position < end  # else it is in the next one too, as long as both are written
         ]
     events = path.parent / layout.EVENTS
     if not events.exists():

@@ -142,6 +142,7 @@ class StreamFiles:
         records = self.records()
         kept = int(np.searchsorted(records["first"] + records["count"], samples, side="right"))
         if kept == len(records):
+            self._chain.last.cut_ahead(samples)
             return
         inside = samples - index.sample_count(records[:kept])
         number, first = self._last_part(records[: kept + (inside > 0)])

@@ -106,6 +106,7 @@ class StreamWriter:
         header = layout.read_stream_header(folder)
         writer = cls(folder, header, StreamFiles(folder, header, roll, goes_on=True), events)
         if events:  # markers of samples that were lost are not those of what follows
+            writer._files.cut(writer.samples + 1)
             events.append_many([cut_event(folder.name, writer.samples + 1)])
         return writer
 
