@@ -13,7 +13,7 @@ from collections import deque
 from pathlib import Path
 
 from rigctl.errors import DiskFull, RigctlError
-from rigctl.peers.former import Former, boot, cut_stand_ins, find_former
+from rigctl.peers.former import Former, boot, cut_ahead, find_former
 from rigctl.peers.orders import (
     Attach,
     Begin,
@@ -190,7 +190,7 @@ def _formers(order: Begin, events: EventLog) -> dict[str, Former]:
     """
     path = Path(order.session)
     for stream in order.streams:
-        cut_stand_ins(path, stream, events)
+        cut_ahead(path, stream, events)
     found = {stream: find_former(path, stream, order.since_unix_s) for stream in order.streams}
     return {stream: former for stream, former in found.items() if former}
 

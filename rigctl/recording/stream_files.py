@@ -130,6 +130,8 @@ class StreamFiles:
         kept = int(np.searchsorted(records["first"] + records["count"], samples, side="right"))
         whole = index.sample_count(records[:kept])
         if kept == len(records):
+            if self._markers:
+                self._markers.cut(samples)
             return
         head = self._data.read(whole * self._frame_bytes, (samples - whole) * self._frame_bytes)
         self._crc = _last_crc(records[:kept])
