@@ -90,8 +90,8 @@ class Entrance:
                 batch = cursor.read(behind - cursor.position)
                 if batch is None:
                     return
-                batches.append(batch.until(behind))
+                batches.append(batch)
         except (NotYet, Overrun):
             return
         for batch in batches:
-            self._tape.follow(batch, reader.info)
+            self._tape.follow(batch, reader.info, behind)

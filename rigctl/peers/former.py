@@ -24,7 +24,7 @@ from rigctl.recording.durable import naming
 from rigctl.recording.events import Event, EventLog, read_events
 from rigctl.recording.index import Records
 from rigctl.recording.manifest import StreamTotals, totals
-from rigctl.recording.markers import logged_markers
+from rigctl.recording.markers import COMMENT, NEW_SEGMENT, logged_markers
 from rigctl.recording.stream_writer import StreamWriter
 from rigctl.streams.instants import taken_s
 
@@ -124,10 +124,11 @@ def folders_of(session: Path, stream: str) -> list[Path]:
     return [path for path in folders if layout.read_stream_header(path).name == stream]
 
 
-def cut_stand_ins(session: Path, stream: str, events: EventLog) -> None:
-    """Cut off what stands in for lost samples at the very end, before it is gone on behind it.
+def cut_ahead(session: Path, stream: str, events: EventLog) -> None:
+    """Cut off what was written ahead of samples that never came, before it is gone on behind it.
 
-    What follows tells anew how many there are; those that stand there may not be all of them.
+    That is what stands in for lost samples at the very end, which may not be all of them, and the
+    markers of a loss or of a segment: what follows tells anew what there is to be told.
 
     Raises:
         RecordingError: its files cannot be read or written.
@@ -136,9 +137,14 @@ def cut_stand_ins(session: Path, stream: str, events: EventLog) -> None:
         _, records = _read(folder)
         whole = np.flatnonzero((records["flags"] & BlockFlags.FILLED) == 0)
         kept = int(whole[-1]) + 1 if len(whole) else 0
-        if kept < len(records):
+        samples = index.sample_count(records[:kept])
+        logged = logged_markers(read_events(session / layout.EVENTS).events, folder.name)
+        standing = [entry.marker for entry in logged if entry.position == samples]
+        others = [marker for marker in standing if not _is_ahead(marker)]
+        if kept < len(records) or len(others) < len(standing):
             with StreamWriter.reopen(folder, events) as writer:
-                writer.end_at(index.sample_count(records[:kept]))
+                writer.end_at(samples)
+                writer.mark(*others)
 
 
 def boot() -> str:
@@ -153,6 +159,11 @@ def _is_same_boot(events: Iterable[Event]) -> bool:
     told: list[Any] = [event.value for event in events if event.source == "recorder"]
     boots = [value["boot"] for value in told if isinstance(value, dict) and "boot" in value]
     return bool(boots) and boots[-1] == boot() != ""
+
+
+def _is_ahead(marker: Marker) -> bool:
+    is_loss = marker.type == COMMENT and marker.description.startswith("GAP ")
+    return is_loss or marker.type == NEW_SEGMENT
 
 
 def _read(folder: Path) -> tuple[StreamInfo, Records]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rigctl.errors import DiskFull
-from rigctl.peers.former import cut_stand_ins, find_former
+from rigctl.peers.former import cut_ahead, find_former
 from rigctl.peers.tape import Tape
 from rigctl.peers.window import Gate, Place
 from rigctl.recording.events import EventLog
@@ -84,7 +84,7 @@ class FullDisk:
         for folder in self._tape.folders[-1:]:
             if folder.exists():
                 put_stream_in_order(folder)
-        cut_stand_ins(self._session, self._tape.stream, self._events)
+        cut_ahead(self._session, self._tape.stream, self._events)
         former, place = find_former(self._session, self._tape.stream, None), None
         if former:
             self._tape.go_on(former, "a full disk")

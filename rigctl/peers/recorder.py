@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rigctl.config.keeping import Roll
 from rigctl.errors import DiskFull, RigctlError
-from rigctl.peers.former import Former, boot, cut_stand_ins, find_former
+from rigctl.peers.former import Former, boot, cut_ahead, find_former
 from rigctl.peers.orders import (
     Attach,
     Begin,
@@ -195,7 +195,7 @@ def _formers(order: Begin, events: EventLog) -> dict[str, Former]:
     """
     path = Path(order.session)
     for stream in order.streams:
-        cut_stand_ins(path, stream, events)
+        cut_ahead(path, stream, events)
     found = {stream: find_former(path, stream, order.since_unix_s) for stream in order.streams}
     return {stream: former for stream, former in found.items() if former}
 

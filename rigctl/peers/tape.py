@@ -98,10 +98,18 @@ class Tape:
         """How many samples the last append before a crash has."""
         return self._before.former.last_points if self._before else 0
 
-    def follow(self, batch: Batch, info: StreamInfo) -> None:
-        """Take note of what is recorded already, and record those of its markers that are not."""
-        self._sequence.follow(batch.blocks)
-        markers = (_at(m, max(m.position, batch.start) + self._offset) for m in batch.markers)
+    def follow(self, batch: Batch, info: StreamInfo, stop: int) -> None:
+        """Take note of what is recorded already, and record those of its markers that are not.
+
+        Args:
+            batch: from the ring that was recorded before.
+            info: its layout.
+            stop: the first of its samples that is not recorded; blocks without samples there may
+                not be, either, and come again.
+        """
+        self._sequence.follow(block for block in batch.blocks if block.first < stop)
+        inside = (m for m in batch.markers if m.position < stop)
+        markers = (_at(m, max(m.position, batch.start) + self._offset) for m in inside)
         if self._before:
             self._writer(info).mark(*self._before.new(markers))
 
