@@ -6,7 +6,7 @@ From: people, scripts.  To: `controller.desk`.
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 import click
@@ -24,7 +24,7 @@ from rigctl.cli.tables import notes, rigs_table
 from rigctl.cli.watching import watch as watching
 from rigctl.controller import Desk
 from rigctl.errors import RigsFailed
-from rigctl.messages import ExpRef, Json
+from rigctl.messages import ExpRef, Json, Status
 from rigctl.reports import LabReport
 
 
@@ -97,7 +97,7 @@ def status(watch: bool, wait: str | None, lab_file: str | None, as_json: bool) -
         if watch:
             report = await watching(report, desk.report, _view, as_json)
         elif lacking := desk.shortfall(report):
-            return Outcome(report, RigsFailed(lacking, note="bring them there: rigctl resume"))
+            return Outcome(report, RigsFailed(lacking, note=_way_on(report, lacking)))
         return Outcome(report)
 
     outcome = with_desk(lab_file, act)
@@ -118,6 +118,13 @@ def info(lab_file: str | None, as_json: bool) -> None:
             out.print(f"[bold]{name}[/]")
             _print_facts(msgspec.to_builtins(rig), 1)
     sys.exit(code_of(report))
+
+
+def _way_on(report: LabReport, lacking: Collection[str]) -> str:
+    """Return what to do about rigs that do not run what they are to run."""
+    if all(report.rigs[name].status == Status.STOPPED.name for name in lacking):
+        return "a session that was stopped does not go on: end it with rigctl stop, rigctl cleanup"
+    return "bring them there: rigctl resume"
 
 
 def _done(

@@ -6,7 +6,7 @@ From: `reports`.  To: the terminal.
 from rich.markup import escape
 from rich.table import Table
 
-from rigctl.config.units import duration_text, size_text
+from rigctl.config.units import duration_text, rate_text, size_text
 from rigctl.controller.survey import is_silent
 from rigctl.reports import LabReport, RigReport, StreamReport
 
@@ -98,9 +98,9 @@ def _status(rig: RigReport) -> str:
 
 
 def _stream_cells(name: str, stream: StreamReport) -> tuple[str, ...]:
-    rate = f"{stream.rate_hz:g} Hz x {stream.channels}" if stream.rate_hz else "-"
+    rate = f"{rate_text(stream.rate_hz)} Hz x {stream.channels}" if stream.rate_hz else "-"
     if stream.rate_hz and stream.measured_hz is not None:
-        rate = f"{stream.measured_hz:.4g} of {rate}"
+        rate = f"{rate_text(stream.measured_hz)} of {rate}"
     lost = f"{stream.missing_samples} in {stream.gaps}" if stream.gaps else "0"
     if stream.overruns:
         lost += f" ({stream.overruns} overrun{'s' if stream.overruns > 1 else ''})"

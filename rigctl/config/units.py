@@ -66,6 +66,11 @@ def duration_text(duration_s: float) -> str:
     return " ".join(parts)
 
 
+def rate_text(rate_hz: float) -> str:
+    """Return samples per second for people: four digits, and no power of ten."""
+    return f"{rate_hz:.4g}" if rate_hz < 1000 else f"{rate_hz:.0f}"
+
+
 def folder(text: str, beside: Path) -> Path:
     """Return a folder that a file names: in the home (``~``), absolute, or relative to that file.
 

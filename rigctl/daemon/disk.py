@@ -158,7 +158,7 @@ class Disk:
             floor = size_text(self._guard.floor_bytes)
             self.ended = (
                 f"ended because only {size_text(space.free_bytes)} were free in {self._root}, "
-                f"less than {floor}, the floor: what was recorded until then is whole"
+                f"less than the floor of {floor}; what was recorded until then is whole"
             )
             log.error("the recording is %s", self.ended)
         elif level is Level.LOW:

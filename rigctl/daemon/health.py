@@ -6,6 +6,7 @@ From: `reports` of its streams, signs of life of its recorder.  To: the rig's ow
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rigctl.config.units import rate_text
 from rigctl.messages import Status
 from rigctl.reports import Condition, StreamReport
 
@@ -94,7 +95,7 @@ def _disk_fault(stream: StreamReport, recorder: RecorderLife) -> str:
 def _rate_fault(stream: StreamReport) -> str:
     if stream.wrong_hz is None:
         return ""
-    return f"{stream.wrong_hz:.5g} samples a second come, not {stream.rate_hz:g}"
+    return f"{rate_text(stream.wrong_hz)} samples a second come, not {rate_text(stream.rate_hz)}"
 
 
 def _patience_s(least_s: float, stream: StreamReport) -> float:

@@ -78,6 +78,8 @@ def row(**facts):
 
 def test_the_rate_that_is_measured_stands_beside_the_one_that_is_named():
     assert "900.2 of 1000 Hz x 4" in row(streams={"amp": stream(measured_hz=900.17)})
+    fast = stream(rate_hz=30_000.0, measured_hz=29_999.3)
+    assert "29999 of 30000 Hz x 4" in row(streams={"amp": fast})
     assert " 1000 Hz x 4" in row(streams={"amp": stream()})
 
 

@@ -134,3 +134,11 @@ async def test_a_rig_may_take_its_time_to_reply_until_after_the_instant(tmp_path
         patient = replace(lab_of(tmp_path, served), go_after_s=0.6)  # more than a reply may take
         async with Desk(patient) as desk:
             await desk.start(REF)
+
+
+@pytest.mark.parametrize("planned_s", [None, 5400.0])
+async def test_rigs_are_told_for_how_long_it_is_planned_to_record(tmp_path, planned_s):
+    async with rigs({"a": READY}) as served, Desk(lab(tmp_path, served)) as desk:
+        await desk.start(REF, planned_s)
+    for event in (Event.EXPINIT, Event.EXPSTART):
+        assert data_of(served["a"], event).get("planned_s") == planned_s

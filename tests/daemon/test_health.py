@@ -3,7 +3,14 @@
 import msgspec
 import pytest
 
-from rigctl.daemon.health import FRESH_S, STALL_S, RecorderLife, conditions, is_recording
+from rigctl.daemon.health import (
+    FRESH_S,
+    STALL_S,
+    RecorderLife,
+    conditions,
+    disk_conditions,
+    is_recording,
+)
 from rigctl.messages import Status
 from rigctl.reports import Condition, StreamReport
 
@@ -142,3 +149,21 @@ def test_a_rig_records_while_samples_become_durable(
     status: Status, changes: dict[str, object], is_so: bool
 ) -> None:
     assert is_recording(status, {"amp": figures(**changes)}) is is_so
+
+
+def test_a_wrong_rate_shows_behind_all_that_is_worse() -> None:
+    assert found(wrong_hz=899.96) == ["900 samples a second come, not 1000"]
+    assert found(wrong_hz=27_000.4, rate_hz=30_000.0) == ["27000 samples a second come, not 30000"]
+    assert found(wrong_hz=900.0, age_s=9.0) == ["no sample for 9.0 s"]
+    assert found(wrong_hz=900.0, durable_age_s=9.0) == ["nothing was made safe on disk for 9.0 s"]
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_low_disk_matters_while_the_rig_runs_and_an_end_for_it_until_cleanup(
+    status: Status,
+) -> None:
+    low, ended = disk_conditions(status, "low", ""), disk_conditions(status, "low", "ended")
+    assert low == ([Condition("DEGRADED", "disk", "low")] if status is Status.RUNNING else [])
+    is_open = status in (Status.RUNNING, Status.STOPPED)
+    assert ended == ([Condition("DEGRADED", "disk", "ended")] if is_open else [])
+    assert disk_conditions(status, "", "") == []

@@ -66,7 +66,11 @@ def test_a_rig_that_does_not_run_what_is_to_run_is_told_of(tmp_path):
             lacking = rigctl("status", *more, lab=lab)
             assert lacking.returncode == 1
             said = f"eeg: it was started, but is not RUNNING with {REF}: it is STOPPED with {REF}"
-            assert lacking.stderr == f"rigctl: {said}\nbring them there: rigctl resume\n"
+            # Bringing it there is refused: its session exists.
+            way = (
+                "a session that was stopped does not go on: end it with rigctl stop, rigctl cleanup"
+            )
+            assert lacking.stderr == f"rigctl: {said}\n{way}\n"
             assert "probe" in lacking.stdout
         assert rigctl("stop", lab=lab).returncode == 0
         assert rigctl("status", lab=lab).returncode == 0

@@ -69,7 +69,7 @@ def test_what_has_no_room_is_refused_with_figures_and_leaves_nothing(tmp_path, d
         assert "4 MB are to stay free; 16.8 MB are free in" in failed.stderr
         assert "or record for at most 7 min (--for, or disk.duration in" in failed.stderr
         assert report(lab)["rigs"]["eeg"]["status"] == "CONNECTED"
-        assert list(disk.iterdir()) == []
+        assert [path.name for path in disk.iterdir()] == [".rigctl"]
         done = rigctl("run", REF, "--for", "1s", "--json", lab=lab)
         assert done.returncode == 0, done.stderr
         found = json.loads(done.stdout)["rigs"]["eeg"]["disk"]
