@@ -1,13 +1,13 @@
 """Run measurements and print their tables.
 
-python -m benchmarks [control|windows|sessions|survival|fuzz ...] [--quick]
+python -m benchmarks [control|windows|sessions|survival|fuzz|ring ...] [--quick]
 """
 
 import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import fan_out, fuzz, round_trips, sessions, survival, windows
+from benchmarks import fan_out, fuzz, ring, round_trips, sessions, survival, windows
 from benchmarks.table import as_markdown
 
 _TABLES: dict[str, Callable[[bool], str]] = {
@@ -16,6 +16,7 @@ _TABLES: dict[str, Callable[[bool], str]] = {
     "sessions": lambda quick: as_markdown(sessions.run(quick)),
     "survival": survival.table,
     "fuzz": lambda quick: as_markdown(fuzz.run(quick)),
+    "ring": lambda quick: as_markdown(ring.run(quick)),
 }
 
 

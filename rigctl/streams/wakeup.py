@@ -67,10 +67,10 @@ class Bell:
 
         It was not: the writer has ended, it is time to look whether it has, or the time is over.
         """
-        found = self._poll.poll(min(max(timeout_s, 0.0), self._longest_s) * 1000)
-        for fd, _ in found:
+        timeout_s = min(timeout_s, self._longest_s)
+        for fd, _ in self._poll.poll(timeout_s * 1000 if timeout_s > 0 else 0):
             if fd == self._fd:
-                self.drain()
+                os.read(fd, _DRAIN_BYTES)
                 return True
         return False
 
