@@ -220,7 +220,7 @@ class RingReader:
             return True
         deadline = time.monotonic() + timeout_s
         try:
-            bell = self._own_bell()
+            bell = self._bell or self._own_bell()
         except (RingClosed, WriterDied):
             if ready():  # what was published between that look and the end is not lost
                 return True
