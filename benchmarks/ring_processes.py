@@ -21,7 +21,7 @@ from itertools import count
 import numpy as np
 
 from rigctl.blocks import Block, StreamInfo
-from rigctl.streams import Ring, RingWriter, layout
+from rigctl.streams import Ring, RingWriter, folders, layout
 
 BLOCKS_HZ = 250
 STAMPED = StreamInfo("int64", (64,), Fraction(5000))
@@ -47,6 +47,8 @@ def flooding(name: str, mirrored: bool, locked: bool) -> Iterator[None]:
             yield
         finally:
             process.kill()
+            process.wait()
+            folders.remove(folders.folder_of(name))
 
 
 class Pacer:
