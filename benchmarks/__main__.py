@@ -13,6 +13,7 @@ from benchmarks import (
     fuzz,
     rda,
     recording,
+    ring,
     round_trips,
     sessions,
     survival,
@@ -31,6 +32,7 @@ _TABLES: dict[str, Callable[[bool], str]] = {
     "damage": lambda quick: as_markdown(damage.run(quick)),
     "fuzz": lambda quick: as_markdown(fuzz.run(quick)),
     "verify": lambda quick: as_markdown(verifying.run(quick)),
+    "ring": lambda quick: as_markdown(ring.run(quick)),
 }
 
 

@@ -53,6 +53,7 @@ class Head:
             raise RingError(f"{path} is not the head of a ring of this version")
         size = self.words[layout.PLAN_SIZE_AT]
         self.plan = decode_plan(bytes(self._bytes[layout.PLAN_BYTE : layout.PLAN_BYTE + size]))
+        self.capacity = self.plan.capacity
         self._fence: Fence | None = Fence(path) if self.plan.locked else None
         self._order = self._fence or contextlib.nullcontext()
 
@@ -83,17 +84,21 @@ class Head:
     @property
     def samples(self) -> int:
         """How many samples are published."""
-        return self._load(layout.SAMPLES_END_AT)
+        at = layout.SAMPLES_END_AT
+        return self.words[at] if self._fence is None else self._load(at)
 
     @property
     def blocks(self) -> int:
         """How many blocks are published."""
-        return self._load(layout.BLOCKS_END_AT)
+        at = layout.BLOCKS_END_AT
+        return self.words[at] if self._fence is None else self._load(at)
 
     @property
     def tail(self) -> int:
         """The oldest sample that is surely not overwritten."""
-        return max(self._load(layout.SAMPLES_BEGIN_AT) - self.plan.capacity, 0)
+        at = layout.SAMPLES_BEGIN_AT
+        tail = (self.words[at] if self._fence is None else self._load(at)) - self.capacity
+        return tail if tail > 0 else 0
 
     @property
     def tails(self) -> Counts:
@@ -139,7 +144,8 @@ class Head:
     @property
     def closed(self) -> bool:
         """Whether nothing will follow."""
-        return bool(self._load(layout.CLOSED_AT))
+        at = layout.CLOSED_AT
+        return bool(self.words[at] if self._fence is None else self._load(at))
 
     @property
     def reason(self) -> str:
@@ -164,9 +170,7 @@ class Head:
 
     def _load(self, at: int) -> int:
         """Return a count, in its order after what was loaded before and before what follows."""
-        if self._fence is None:
-            return self.words[at]
-        with self._fence:
+        with self._order:
             return self.words[at]
 
 

@@ -55,8 +55,13 @@ class ProcessWatch:
         """Return a descriptor that becomes readable when it ends, None where there is none."""
         return self._fd
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was found to be gone when last looked for."""
+        return self._gone
+
     def is_alive(self) -> bool:
-        """Return whether the process still runs."""
+        """Look whether the process still runs."""
         if self._gone:
             return False
         if self._fd is None:

@@ -16,6 +16,7 @@ from rigctl.streams import folders, lookup
 from rigctl.streams.cursor import Cursor
 from rigctl.streams.processes import ProcessId, ProcessWatch
 from rigctl.streams.segment import Segment
+from rigctl.streams.view import View
 from rigctl.streams.wakeup import Bell
 
 
@@ -108,7 +109,7 @@ class RingReader:
         """When the writer last wrote or showed that it works, on the rig's clock."""
         return max(self._head.heartbeat_s, self._head.arrival_s)
 
-    def view(self, start: int, stop: int) -> "View":
+    def view(self, start: int, stop: int) -> View:
         """Show samples [start, stop) without copying: one read-only array, valid inside only.
 
             with ring.view(start, stop) as samples:
@@ -118,7 +119,7 @@ class RingReader:
             NotYet: some are not written yet.
             Overrun: some are overwritten; at the end: they were, while they were shown.
         """
-        return View(self, self.window(start, stop), start)
+        return View(self.window(start, stop), start, self.check_holds)
 
     def read(self, start: int, stop: int) -> Samples:
         """Return a checked copy of samples [start, stop).
@@ -219,22 +220,18 @@ class RingReader:
             return True
         deadline = time.monotonic() + timeout_s
         try:
-            bell = self._own_bell()
+            bell = self._bell or self._own_bell()
         except (RingClosed, WriterDied):
             if ready():  # what was published between that look and the end is not lost
                 return True
             raise
-        while True:
-            bell.drain()
-            end = self._end()  # before looking: what was published before the end is read
-            if ready():
-                return True
-            if end is not None:
-                raise end
+        while not self._is_over_or(ready):
             remaining_s = deadline - time.monotonic()
+            if not bell.wait(remaining_s):
+                self._watch.is_alive()  # it remembers
             if remaining_s <= 0:
-                return False
-            bell.wait(remaining_s, self._watch)
+                return self._is_over_or(ready)
+        return True
 
     def check(self) -> None:
         """Return if more may follow.
@@ -264,11 +261,21 @@ class RingReader:
     def _own_bell(self) -> Bell:
         if self._bell is None:
             try:
-                self._bell = Bell(self._folder, self._segment.registry)
+                self._bell = Bell(self._folder, self._segment.registry, self._watch)
             except RingError:
                 self.check()  # a ring is removed after its end: that is what the caller is to know
                 raise
         return self._bell
+
+    def _is_over_or(self, ready: Callable[[], bool]) -> bool:
+        """Return whether it is ready; raise how the ring ended if it never will be."""
+        # Before looking: what was published before the end is read.
+        is_over = self._head.closed or self._watch.is_gone
+        if ready():
+            return True
+        if is_over:
+            self.check()
+        return False
 
     def _end(self) -> RingError | None:
         if self._head.closed:
@@ -279,21 +286,3 @@ class RingReader:
                 f"the writer of the ring {self.name!r} (process {self._watch.process.pid}) is gone"
             )
         return None
-
-
-class View:
-    """Samples in the ring that are checked when they are left; use `RingReader.view`."""
-
-    __slots__ = ("_reader", "_samples", "_start")
-
-    def __init__(self, reader: RingReader, samples: Samples, start: int) -> None:
-        self._reader = reader
-        self._samples = samples
-        self._start = start
-
-    def __enter__(self) -> Samples:
-        return self._samples
-
-    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
-        if kind is None:
-            self._reader.check_holds(self._start)

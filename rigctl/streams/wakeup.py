@@ -19,9 +19,11 @@ from rigctl.streams.layout import WAKE
 from rigctl.streams.processes import ProcessWatch
 from rigctl.streams.registry import Registry
 
-_DRAIN_BYTES = 65_536
+_DRAIN_BYTES = 4096
 _LOOK_S = 0.25
 """How often the writer's process is looked for where the system cannot tell of its end."""
+_LONGEST_S = 1e6
+"""The system counts milliseconds in 32 bits."""
 
 
 class Bell:
@@ -30,12 +32,13 @@ class Bell:
     Args:
         folder: the ring's.
         registry: the ring's.
+        watch: of the ring's writer.
 
     Raises:
         RingError: the ring is removed.
     """
 
-    def __init__(self, folder: Path, registry: Registry) -> None:
+    def __init__(self, folder: Path, registry: Registry, watch: ProcessWatch) -> None:
         self._path = folder / f"{WAKE}{os.getpid()}-{uuid.uuid4().hex[:8]}"
         with registry.changing():
             unfinished = self._path.with_name(f".{self._path.name}")
@@ -43,6 +46,12 @@ class Bell:
             # Open for both: it never ends, not even when the writer closes its side.
             self._fd = os.open(unfinished, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             unfinished.rename(self._path)
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLIN)
+        process = watch.fileno()
+        self._longest_s = _LOOK_S if process is None else _LONGEST_S
+        if process is not None:
+            self._poll.register(process, select.POLLIN)
 
     def fileno(self) -> int:
         """Return the descriptor that becomes readable when the ring changes."""
@@ -53,16 +62,17 @@ class Bell:
         with contextlib.suppress(BlockingIOError):
             os.read(self._fd, _DRAIN_BYTES)
 
-    def wait(self, timeout_s: float, watch: ProcessWatch) -> None:
-        """Wait until the ring changes, its writer ends or the time is over."""
-        poll = select.poll()
-        poll.register(self._fd, select.POLLIN)
-        process = watch.fileno()
-        if process is not None:
-            poll.register(process, select.POLLIN)
-        else:
-            timeout_s = min(timeout_s, _LOOK_S)
-        poll.poll(max(timeout_s, 0.0) * 1000)
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until it is rung, which is forgotten then; returns whether it was.
+
+        It was not: the writer has ended, it is time to look whether it has, or the time is over.
+        """
+        timeout_s = min(timeout_s, self._longest_s)
+        for fd, _ in self._poll.poll(timeout_s * 1000 if timeout_s > 0 else 0):
+            if fd == self._fd:
+                os.read(fd, _DRAIN_BYTES)
+                return True
+        return False
 
     def close(self) -> None:
         """Close and remove it."""

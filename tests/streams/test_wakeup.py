@@ -41,36 +41,36 @@ def fifos(folder):
 
 
 def test_every_reader_is_woken(tmp_path, registry, bells, watch):
-    first, second = Bell(tmp_path, registry), Bell(tmp_path, registry)
+    first, second = Bell(tmp_path, registry, watch), Bell(tmp_path, registry, watch)
     bells.ring()
     for bell in (first, second):
-        bell.wait(60, watch)
-        assert is_rung(bell)
+        assert bell.wait(60)
+        assert not is_rung(bell)  # it is forgotten
         bell.close()
 
 
 def test_wake_up_from_before_waiting_counts(tmp_path, registry, bells, watch):
-    bell = Bell(tmp_path, registry)
+    bell = Bell(tmp_path, registry, watch)
     bells.ring()
-    bell.wait(60, watch)
-    bell.drain()
-    assert not is_rung(bell)
+    bells.ring()
+    assert bell.wait(60)
+    assert not bell.wait(0.0)
     bell.close()
 
 
-def test_reader_that_never_listens_holds_up_nobody(tmp_path, registry, bells):
-    deaf, bell = Bell(tmp_path, registry), Bell(tmp_path, registry)
+def test_reader_that_never_listens_holds_up_nobody(tmp_path, registry, bells, watch):
+    deaf, bell = Bell(tmp_path, registry, watch), Bell(tmp_path, registry, watch)
     for _ in range(70_000):  # more than a FIFO holds
         bells.ring()
         bell.drain()
     bells.ring()
-    assert is_rung(bell)
+    assert bell.wait(60)
     for each in (deaf, bell):
         each.close()
 
 
-def test_reader_that_goes_leaves_nothing(tmp_path, registry, bells):
-    bell = Bell(tmp_path, registry)
+def test_reader_that_goes_leaves_nothing(tmp_path, registry, bells, watch):
+    bell = Bell(tmp_path, registry, watch)
     bells.ring()
     bell.close()
     bell.close()
@@ -87,25 +87,24 @@ def test_fifo_of_a_killed_reader_is_removed(tmp_path, registry, bells):
     assert not fifos(tmp_path)
 
 
-def test_fifo_of_a_reader_killed_later_is_removed(tmp_path, registry, bells):
-    bell = Bell(tmp_path, registry)
+def test_fifo_of_a_reader_killed_later_is_removed(tmp_path, registry, bells, watch):
+    bell = Bell(tmp_path, registry, watch)
     bells.ring()
     os.close(bell.fileno())
     bells.ring()
     assert not fifos(tmp_path)
 
 
-def test_reader_of_a_removed_ring_is_refused(tmp_path, registry):
+def test_reader_of_a_removed_ring_is_refused(tmp_path, registry, watch):
     with registry.changing():
         registry.mark_gone()
     with pytest.raises(RingError, match="removed"):
-        Bell(tmp_path, registry)
+        Bell(tmp_path, registry, watch)
     assert not fifos(tmp_path)
 
 
 def test_wait_without_a_wake_up_ends_in_time(tmp_path, registry, watch):
-    bell = Bell(tmp_path, registry)
-    bell.wait(0.01, watch)
-    bell.wait(-1.0, watch)
-    assert not is_rung(bell)
+    bell = Bell(tmp_path, registry, watch)
+    assert not bell.wait(0.01)
+    assert not bell.wait(-1.0)
     bell.close()
