@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -22,14 +23,14 @@ from rigctl.peers.going_on import GoingOn
 from rigctl.peers.orders import Counts
 from rigctl.peers.positions import Positions
 from rigctl.peers.steps import Append, Fill, Segment, Sequence
-from rigctl.peers.window import arrivals_in
+from rigctl.peers.window import arrivals_in, last_taken_s
 from rigctl.recording.append_file import FileDigest
 from rigctl.recording.events import EventLog
 from rigctl.recording.layout import next_stream_folder
 from rigctl.recording.manifest import StreamTotals
 from rigctl.recording.stream_writer import StreamWriter
 from rigctl.streams import Batch
-from rigctl.streams.instants import locate, taken_s
+from rigctl.streams.instants import locate
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ class Tape:
     def write(self, batch: Batch, info: StreamInfo) -> None:
         """Write the blocks of a batch, and what their order tells of losses."""
         writer = self._writer(info)
-        markers = sorted(batch.markers, key=_position)
+        markers = sorted(batch.markers, key=attrgetter("position"))
         for step in self._sequence.steps(batch.blocks):
             match step:
                 case Fill(count, counter, arrival_s):
@@ -186,7 +187,7 @@ class Tape:
         writer = self._writers[-1]
         if not writer.samples:
             return 0
-        lasted_s = instant_s - _last_taken_s(writer)
+        lasted_s = instant_s - last_taken_s(writer.records, writer.info.rate_hz)
         return max(math.ceil(lasted_s * writer.info.rate_hz) - 1, 0)
 
     def sync(self) -> None:
@@ -256,7 +257,12 @@ class Tape:
         if self._taken or not writer.samples:
             return 0
         # A source that was started again: what it would have sent meanwhile is lost.
-        return max(round((began_s - _last_taken_s(writer)) * writer.info.rate_hz), 0)
+        return max(
+            round(
+                (began_s - last_taken_s(writer.records, writer.info.rate_hz)) * writer.info.rate_hz
+            ),
+            0,
+        )
 
     def _writer(self, info: StreamInfo) -> StreamWriter:
         """Return the writer for this layout."""
@@ -283,18 +289,8 @@ class Tape:
         return former if former and not self._writers and former.info == info else None
 
 
-def _position(marker: Marker) -> int:
-    return marker.position
-
-
 def _at(marker: Marker, position: int) -> Marker:
     return Marker(position, marker.type, marker.description, marker.points, marker.channel)
-
-
-def _last_taken_s(writer: StreamWriter) -> float:
-    """Return when the last sample was taken; there must be one."""
-    records = writer.records
-    return taken_s(arrivals_in(records, float(records[-1]["arrival_s"])), writer.info.rate_hz)
 
 
 def _wall_s(monotonic_s: float) -> float:

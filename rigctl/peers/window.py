@@ -14,6 +14,7 @@ position is then more than 0, and nothing that a ring lacks before it counts as 
 import math
 import time
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from rigctl.blocks import BlockFlags
 from rigctl.errors import Overrun
 from rigctl.recording.index import Records
 from rigctl.streams import RingReader
-from rigctl.streams.instants import Arrival
+from rigctl.streams.instants import Arrival, taken_s
 
 STOP_PATIENCE_S = 2.0
 PATIENT_BLOCKS = 2
@@ -160,6 +161,11 @@ def arrivals_in(records: Records, instant_s: float) -> list[Arrival]:
         Arrival(first, first + count, arrival_s, _begins(BlockFlags(flag)))
         for first, count, arrival_s, flag in zip(firsts, counts, times, flags, strict=True)
     ]
+
+
+def last_taken_s(records: Records, rate_hz: Fraction) -> float:
+    """Return when the last sample of a recording was taken; there must be one."""
+    return taken_s(arrivals_in(records, float(records[-1]["arrival_s"])), rate_hz)
 
 
 def _begins(flags: BlockFlags) -> bool:
