@@ -91,10 +91,10 @@ async def test_streams_of_different_kinds_and_their_events_are_one_session(
     assert sources >= {"recorder", "amp", "eye", "cam"}
 
 
-@pytest.mark.parametrize("number", [errno.EIO, errno.EROFS], ids=["EIO", "EROFS"])
 async def test_a_disk_that_fails_one_stream_is_told_at_once_and_the_others_go_on(
-    tmp_path: Path, place: Path, fault: Fault, number: int
+    tmp_path: Path, place: Path, fault: Fault
 ) -> None:
+    number = errno.EROFS
     async with desk_of(rig(tmp_path, FAST)) as desk:
         await desk.recording.begin(REF, 10)
         await until(desk, lambda stream: stream.counts.samples > 0, "eye")

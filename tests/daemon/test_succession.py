@@ -25,7 +25,7 @@ from rigctl.recording.verify import verify
 from tests.daemon.test_recording import RIG, Desk, desk_of
 from tests.recording.making import REF
 
-KILLS = int(os.environ.get("RIGCTL_TEST_KILLS", "4"))
+KILLS = int(os.environ.get("RIGCTL_TEST_KILLS", "2"))
 """Of each process, in random places; `tests/workers/test_killed_track.py` kills at every write."""
 RATE, POINTS = 2000, 20
 AMP = f"device: simulated, channels: 3, rate: {RATE}, block_s: 0.01, markers: 0.05, dtype: int16"
@@ -159,7 +159,7 @@ async def test_a_source_killed_in_many_random_places_costs_gaps_that_the_clock_m
     begun = [m.position for m in stream.markers if m.type == "New Segment"]
     assert begun[0] == 0
     assert [gap.position for gap in stream.gaps] == begun[1:]
-    assert KILLS - 2 <= len(stream.gaps) <= KILLS  # some may have sent nothing
+    assert max(KILLS - 2, 1) <= len(stream.gaps) <= KILLS  # some may have sent nothing
     for begin, end in zip(begun, [*begun[1:], len(stream.samples)], strict=True):
         check(stream, begin, end)
     lasted_s = float(stream.index[-1]["arrival_s"] - stream.index[0]["arrival_s"])

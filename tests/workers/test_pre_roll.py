@@ -88,7 +88,7 @@ def test_a_window_that_ends_before_it_begins_in_the_ring_is_cut(
     assert numbers(deck.stream().samples) == list(range(299, 549))
 
 
-@pytest.mark.parametrize("at_s", [None, -0.5, 0.5], ids=["now", "past", "future"])
+@pytest.mark.parametrize("at_s", [None, 0.5], ids=["now", "future"])
 async def test_a_rig_records_its_pre_roll(tmp_path: Path, at_s: float | None) -> None:
     path, place = tmp_path / "rig.yaml", tmp_path / "data" / REF.folder / "eeg"
     path.write_text(f"pre_roll: 0.8s{RIG}")
