@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from rigctl.blocks import BlockFlags, Marker, StreamInfo
-from rigctl.peers.window import Place, arrivals_in
+from rigctl.peers.window import Place, last_taken_s
 from rigctl.recording import index, layout
 from rigctl.recording.durable import naming
 from rigctl.recording.events import Event, EventLog, read_events
@@ -26,7 +26,6 @@ from rigctl.recording.index import Records
 from rigctl.recording.manifest import StreamTotals, totals
 from rigctl.recording.markers import COMMENT, NEW_SEGMENT, logged_markers
 from rigctl.recording.stream_writer import StreamWriter
-from rigctl.streams.instants import taken_s
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """Another text each time the computer is started; only Linux has it."""
@@ -177,9 +176,8 @@ def _last_taken_s(records: Records, info: StreamInfo) -> float | None:
     """Return when the last sample was taken, if that can be true."""
     if not len(records):
         return None
-    arrival_s = float(records[-1]["arrival_s"])
-    found_s = taken_s(arrivals_in(records, arrival_s), info.rate_hz)
-    return found_s if arrival_s <= time.monotonic() else None
+    is_past = float(records[-1]["arrival_s"]) <= time.monotonic()
+    return last_taken_s(records, info.rate_hz) if is_past else None
 
 
 def _place(events: Sequence[Event], folder: str, samples: int) -> Place | None:

@@ -17,8 +17,9 @@ class Positions:
         self._start_s: float | None = None
 
     def start_at(self, position: float) -> None:
-        """The window begins there, in samples from the first that is recorded."""
-        self._start = position
+        """The recording, and a window without pre-roll, begins there: in samples from the first."""
+        if self._start_s is None:
+            self._start = position
 
     def seek_start(self, instant_s: float) -> None:
         """The window begins with an instant that is to be found behind its pre-roll."""

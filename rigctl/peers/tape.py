@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from fractions import Fraction
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -159,7 +160,7 @@ class Tape:
     def write(self, batch: Batch, info: StreamInfo) -> None:
         """Write the blocks of a batch, and what their order tells of losses."""
         writer = self._writer(info)
-        markers = sorted(batch.markers, key=_position)
+        markers = sorted(batch.markers, key=attrgetter("position"))
         for step in self._sequence.steps(batch.blocks):
             match step:
                 case Fill(count, counter, arrival_s):
@@ -296,10 +297,6 @@ class Tape:
         """Return what was recorded before a crash if samples of this layout go on behind it."""
         former = self._before and self._before.former
         return former if former and not self._writers and former.info == info else None
-
-
-def _position(marker: Marker) -> int:
-    return marker.position
 
 
 def _at(marker: Marker, position: int) -> Marker:

@@ -150,19 +150,23 @@ def test_a_killed_source_is_shown_and_comes_back_in_a_new_segment(tmp_path):
     assert found.streams["amp"].gaps == 1
 
 
-def test_a_killed_recorder_is_shown_and_never_called_recording(tmp_path):
+def test_a_killed_recorder_is_followed_by_another_and_nothing_is_lost(tmp_path):
     with served_rigs(tmp_path, eeg=RIG) as (lab, daemons):
         assert rigctl("start", REF, lab=lab).returncode == 0
-        os.kill(children(daemons["eeg"].process.pid)["recorder"], signal.SIGKILL)
-        lost = until(lab, lambda r: r["rigs"]["eeg"]["conditions"])
-        assert "recorder process ended by itself" in lost["rigs"]["eeg"]["conditions"][0]["reason"]
-        assert rigctl("status", lab=lab).returncode == 1
-        assert rigctl("stop", lab=lab).returncode == 1
-        rigctl("cleanup", lab=lab)
-    assert (session(tmp_path) / "amp/data.eeg").stat().st_size > 0
+        killed = children(daemons["eeg"].process.pid)["recorder"]
+        before = streams(report(lab))["amp"]["samples"]
+        os.kill(killed, signal.SIGKILL)
+        back = until(lab, lambda r: streams(r)["amp"]["durable_samples"] > before + 500)
+        assert streams(back)["amp"]["gaps"] == 0
+        assert children(daemons["eeg"].process.pid)["recorder"] != killed
+        until(lab, lambda r: not r["rigs"]["eeg"]["conditions"])
+        assert rigctl("stop", lab=lab).returncode == 0
+        assert rigctl("cleanup", lab=lab).returncode == 0
     found = verify(session(tmp_path))
-    assert (found.ok, found.sealed) == (False, True)
-    assert any("not all was recorded" in problem for problem in found.problems)
+    assert (found.ok, found.sealed) == (True, True)
+    assert (found.streams["amp"].gaps, found.streams["amp"].missing_samples) == (0, 0)
+    episodes = json.loads((session(tmp_path) / "session.json").read_text())["episodes"]
+    assert any("nothing is missing before sample" in one["detail"] for one in episodes)
 
 
 @pytest.mark.parametrize("worker", ["source", "recorder"])

@@ -52,12 +52,12 @@ def feeds() -> Iterator[Feeds]:
 class Deck:
     """A track of the stream `amp` and what belongs to it."""
 
-    def __init__(self, session: Session, start_s: float | None = None) -> None:
+    def __init__(self, session: Session, start_s: float | None = None, lead_s: float = 0.0) -> None:
         self.session = session
         self.events = EventLog(session.path / EVENTS, "recorder")
         self.reported = threading.Event()
         self.on_report: Callable[[], object] = lambda: None
-        self.track = Track("amp", session.path, self.events, self._report, start_s)
+        self.track = Track("amp", session.path, self.events, self._report, start_s, lead_s)
 
     def record(self, *feeds: Feed, stop_s: float | None = None) -> None:
         """Record all that is in the rings, one after the other, and close the files."""

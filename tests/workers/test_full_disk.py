@@ -7,7 +7,6 @@ injected below the recording, where it calls the system.
 import contextlib
 import errno
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from rigctl.peers import fulldisk
 from rigctl.peers.former import boot
 from rigctl.recording.session import Session
 from tests.recording.making import make_session
+from tests.system.programs import small_disk
 from tests.workers.conftest import Deck, Feeds
 from tests.workers.making import Feed, info, numbers
 from tests.workers.reading import marks, segments
@@ -24,21 +24,16 @@ from tests.workers.reading import marks, segments
 INFO = info(rate_hz=100_000, channels=64)
 POINTS = 100
 """Blocks of 51200 bytes."""
-_SIZE = 6 << 20
+_KILOBYTES = 6 << 10
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 6 MB."""
+    """A file system of its own."""
     path = tmp_path / "disk"
     path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", str(path)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no file system may be mounted here")
-    yield path
-    subprocess.run(["umount", "--lazy", str(path)], check=True)
+    with small_disk(path, _KILOBYTES):
+        yield path
 
 
 @pytest.fixture(autouse=True)
