@@ -48,7 +48,7 @@ _VERIFY_HEADINGS = ("rig", "stream", "samples", "missing", "gaps", "bad chunks",
 
 @click.group()
 def sessions() -> None:
-    """Look at recordings and prove that they are intact.
+    """Look at recordings, prove that they are intact, and hand them over.
 
     They are looked for in every --data DIR; else in the folders of $RIGCTL_DATA; else in the lab
     file's data_root; else in ./data.

@@ -106,6 +106,7 @@ class Sequence:
     def follow(self, blocks: Iterable[BlockRecord]) -> None:
         """Take note of blocks that are recorded already: the next ones follow on them."""
         for block in blocks:
+            self._is_new_ring = False
             self._follow(block)
 
     def steps(self, blocks: Iterable[BlockRecord]) -> list[Step]:
@@ -121,8 +122,8 @@ class Sequence:
     def _break_before(self, block: BlockRecord) -> list[Step]:
         last, skipped, lost_blocks = self._last, self._skipped_samples, self._lost_blocks(block)
         is_new_ring, self._is_new_ring = self._is_new_ring, False
+        missing = self._missing(skipped, lost_blocks * (self._points or block.points))
         self._skipped_samples = self._skipped_blocks = 0
-        missing = skipped + lost_blocks * (self._points or block.points)
         if last is None:
             return [Segment(block.arrival_s, block.points, skipped)]
         if is_new_ring or block.run != last.run or block.flags & BlockFlags.NEW_RUN:
@@ -132,6 +133,12 @@ class Sequence:
         if 0 < missing <= self._fill_limit:
             return [Fill(missing, last.counter + 1, block.arrival_s)]
         return [Segment(block.arrival_s, block.points, missing)]
+
+    def _missing(self, skipped: int, lost: int) -> int:
+        """Return how many samples are lost, of those skipped in the ring and those by number."""
+        # Where nobody knows how many blocks were skipped, the numbers tell of them once more.
+        is_known = self._skipped_blocks > 0 or not skipped
+        return skipped + lost if is_known else max(skipped, lost)
 
     def _break_between(
         self, last: BlockRecord, block: BlockRecord, skipped: int, counted: int
@@ -164,7 +171,8 @@ class Sequence:
     def _follow(self, block: BlockRecord) -> None:
         last, self._last = self._last, block
         is_piece = last is not None and (last.run, last.counter) == (block.run, block.counter)
-        self._points = self._points + block.points if is_piece else block.points or self._points
+        points = block.whole_points
+        self._points = self._points + points if is_piece else points or self._points
 
 
 def _extend(steps: list[Step], block: BlockRecord) -> None:

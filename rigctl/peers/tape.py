@@ -10,6 +10,7 @@ the crash nothing is, and no segment begins.
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from operator import attrgetter
@@ -110,7 +111,7 @@ class Tape:
         """
         self._sequence.follow(block for block in batch.blocks if block.first < stop)
         inside = (m for m in batch.markers if m.position < stop)
-        markers = (_at(m, max(m.position, batch.start) + self._offset) for m in inside)
+        markers = (replace(m, position=max(m.position, batch.start) + self._offset) for m in inside)
         if self._before:
             self._writer(info).mark(*self._before.new(markers))
 
@@ -171,7 +172,7 @@ class Tape:
                 case Append():
                     self._append(writer, batch, step, markers)
         # What is left belongs to blocks without samples: it stands at the next sample.
-        self._mark(writer, [_at(marker, writer.samples) for marker in markers])
+        self._mark(writer, [replace(marker, position=writer.samples) for marker in markers])
 
     def cut(self, instant_s: float) -> None:
         """Cut off what was taken at an instant or later, from folder after folder."""
@@ -211,11 +212,7 @@ class Tape:
             writer.sync()
 
     def close(self) -> None:
-        """Make it durable and close all files.
-
-        Raises:
-            RecordingError: it failed.
-        """
+        """Make it durable and close all files; raises `RecordingError` where that failed."""
         for writer in self._writers:
             writer.close()
 
@@ -231,7 +228,8 @@ class Tape:
         inside = [marker for marker in markers if marker.position < step.stop]
         del markers[: len(inside)]
         # One that lies before its block, or in front of a gap, must not come to stand in the gap.
-        self._mark(writer, [_at(m, max(m.position, step.start) + offset) for m in inside])
+        at = step.start
+        self._mark(writer, [replace(m, position=max(m.position, at) + offset) for m in inside])
         is_first = not self._before and len(self._writers) == 1
         self.positions.look(writer, step.arrival_s, is_first=is_first)
         if not writer.durable_samples:
@@ -297,7 +295,3 @@ class Tape:
         """Return what was recorded before a crash if samples of this layout go on behind it."""
         former = self._before and self._before.former
         return former if former and not self._writers and former.info == info else None
-
-
-def _at(marker: Marker, position: int) -> Marker:
-    return Marker(position, marker.type, marker.description, marker.points, marker.channel)

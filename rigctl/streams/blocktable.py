@@ -60,6 +60,13 @@ class BlockRecord:
     flags: BlockFlags
     run: int
     """The number of its run in this ring."""
+    size: int = 0
+    """How many samples it had before it was cut; 0 where it is whole."""
+
+    @property
+    def whole_points(self) -> int:
+        """How many samples the block has, those included that are cut off here."""
+        return self.size or self.points
 
 
 class BlockTable:

@@ -229,6 +229,7 @@ def _record(row: Row, start: int) -> BlockRecord:
         arrival_s=row.arrival_s,
         flags=flags & ~FIRST_SAMPLE_FLAGS if cut else flags,
         run=row.run,
+        size=row.points if cut else 0,
     )
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from rigctl.blocks import BlockFlags, Marker, StreamInfo
-from rigctl.recording import brainvision, index, layout
+from rigctl.blocks import Marker, StreamInfo
+from rigctl.config.keeping import Roll
+from rigctl.recording import layout
 from rigctl.recording.events import EventLog
 from rigctl.recording.manifest import seal
 from rigctl.recording.session import ClockOffset, ClockPair, Session
@@ -43,13 +44,16 @@ def create(root: Path, rig: str = "eeg") -> Session:
     return Session.create(root, making.REF, rig, header)
 
 
-def fill_stream(session: Session, info: StreamInfo, name: str = "amp") -> np.ndarray:
-    """Record a stream into a session, and return all of its samples."""
+def fill_stream(
+    session: Session, info: StreamInfo, name: str = "amp", *, split: bool = False
+) -> np.ndarray:
+    """Record a stream into a session, in two parts on demand, and return all of its samples."""
+    roll = Roll(SECOND * info.frame_bytes) if split else None
     frames = making.frames(info, COUNT, seed=7)
     frames[2 * POINTS : 2 * POINTS + FILLED] = np.nan if info.numpy_dtype.kind == "f" else 0
     with EventLog(session.path / layout.EVENTS, "recorder") as events:
         folder = session.path / name
-        with StreamWriter.create(folder, info, name=name, events=events) as writer:
+        with StreamWriter.create(folder, info, name=name, events=events, roll=roll) as writer:
             writer.new_segment(when(0, info))
             writer.mark(*MARKERS[:2])
             append(writer, frames, 0, POINTS)
@@ -96,45 +100,12 @@ def offsets(*values: tuple[float, float]) -> tuple[ClockOffset, ...]:
     )
 
 
-def make(root: Path, *, rig: str = "eeg", **streams: StreamInfo) -> tuple[Session, dict]:
+def make(
+    root: Path, *, rig: str = "eeg", split: bool = False, **streams: StreamInfo
+) -> tuple[Session, dict]:
     """Record and seal a session; return it, and the samples of each stream."""
     session = create(root, rig)
-    frames = {name: fill_stream(session, info, name) for name, info in streams.items()}
+    frames = {name: fill_stream(session, info, name, split=split) for name, info in streams.items()}
     session.update(clock_offsets=offsets((0.0, 0.25), (10.0, 0.2502)))
     seal(session)
     return session, frames
-
-
-def split(folder: Path, at: int) -> None:
-    """Make two parts of a stream, as a roll-over at an append does."""
-    header = layout.read_stream_header(folder)
-    records = index.walk((folder / layout.INDEX).read_bytes(), header.frame_bytes).records
-    data = folder / header.data
-    payload, cut = data.read_bytes(), at * header.frame_bytes
-    second = layout.part_name(header.data, 2)
-    data.write_bytes(payload[:cut])
-    (folder / second).write_bytes(payload[cut:])
-    if header.info.is_signal:
-        markers = Path(second).with_suffix(".vmrk")
-        text = brainvision.format_header(header.info, second, markers.name)
-        (folder / second).with_suffix(".vhdr").write_text(text)
-        (folder / markers).write_text(brainvision.format_marker_head(second))
-    encoded, crc = b"", 0
-    for record in records:
-        first = int(record["first"])
-        line, crc = index.encode(
-            index.Record(
-                offset=int(record["offset"]) - (cut if first >= at else 0),
-                first=first,
-                count=int(record["count"]),
-                payload_crc=int(record["payload_crc"]),
-                counter=int(record["counter"]),
-                arrival_s=float(record["arrival_s"]),
-                flags=BlockFlags(int(record["flags"])),
-                missing=int(record["missing"]),
-                part=2 if first >= at else 1,
-            ),
-            crc,
-        )
-        encoded += line
-    (folder / layout.INDEX).write_bytes(encoded)

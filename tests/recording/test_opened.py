@@ -50,8 +50,7 @@ def test_times_are_those_of_the_synchronised_clock(tmp_path: Path) -> None:
 
 
 def test_several_parts_are_one_stream(tmp_path: Path) -> None:
-    session, frames = opening.make(tmp_path, amp=INFO)
-    opening.split(session.path / "amp", opening.SECOND)
+    session, frames = opening.make(tmp_path, split=True, amp=INFO)
     amp = rigctl.open_session(session.path).stream("amp")
     np.testing.assert_array_equal(amp.samples[:], frames["amp"])
     assert len(amp.times) == len(amp) == opening.COUNT

@@ -18,9 +18,7 @@ from tests.recording import making, opening
     [("int16", 1), ("float32", 1), ("int32", 1), ("float64", 1), ("uint8", 1), ("float32", 2)],
 )
 def test_a_signal_is_read_with_its_markers_and_gaps(tmp_path: Path, dtype: str, parts: int) -> None:
-    session, frames = opening.make(tmp_path, amp=making.signal(dtype))
-    if parts > 1:
-        opening.split(session.path / "amp", opening.SECOND)
+    session, frames = opening.make(tmp_path, split=parts > 1, amp=making.signal(dtype))
     amp = rigctl.open_session(session.path).stream("amp")
     raw = amp.raw()
     expected = frames["amp"].T * 0.5e-6

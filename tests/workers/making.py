@@ -60,10 +60,12 @@ class Feed:
             self.sent += points
             self.counter += 1
 
-    def lose(self, blocks: int, points: int) -> None:
-        """Count blocks that never come into the ring."""
+    def lose(self, blocks: int, points: int, *, lasting: bool = False) -> None:
+        """Count blocks that never come into the ring; those that last take their time."""
         self.sent += blocks * points
         self.counter += blocks
+        if lasting:
+            self.arrival_s += blocks * points / float(self.layout.rate_hz)
 
     def close(self, reason: str = "the test is done") -> None:
         self.ring.close(reason)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rigctl.peers import window as window_module
@@ -271,6 +271,7 @@ ACTIONS = st.lists(
 
 
 @given(ACTIONS, st.integers(-20, 400), st.integers(1, 400), st.booleans(), st.booleans())
+@example([("lose", 1), ("send", 1)], 23, 15, True, True)  # a loss behind a block that is cut
 @settings(
     max_examples=60,
     deadline=None,

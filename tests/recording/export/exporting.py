@@ -11,9 +11,7 @@ from tests.recording import opening
 
 def opened(root: Path, *, split: bool = False, **streams: StreamInfo) -> OpenRig:
     """Record what there is to see in an export, in two parts on demand, and open it."""
-    session, _ = opening.make(root, **streams)
-    for name in streams if split else ():
-        opening.split(session.path / name, opening.SECOND)
+    session, _ = opening.make(root, split=split, **streams)
     return rigctl.open_session(session.path).rig
 
 
