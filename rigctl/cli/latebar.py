@@ -3,9 +3,12 @@
 From: work that tells how far it is.  To: standard error, on a terminal only.
 """
 
+import contextlib
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -52,8 +55,9 @@ class LateBar:
         """Tell how far it is."""
         self._progress.update(self._task, completed=done, total=total)
         if self._wanted and not self.shown and self._clock() - self._begin_s > _LATE_S:
-            self.shown = True
-            self._progress.start()
+            with _interrupt_held_back():
+                self._progress.start()
+                self.shown = True
 
     def __enter__(self) -> Self:
         return self
@@ -65,4 +69,21 @@ class LateBar:
         trace: TracebackType | None,
     ) -> None:
         if self.shown:
-            self._progress.stop()
+            with _interrupt_held_back():
+                self._progress.stop()
+
+
+@contextlib.contextmanager
+def _interrupt_held_back() -> Iterator[None]:
+    """Have ^C wait for what must not be left half done, such as a bar that begins to be drawn."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals come to the main thread only
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)

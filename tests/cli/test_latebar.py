@@ -1,9 +1,11 @@
 """The progress bar: late, and only where somebody looks."""
 
 import io
+import signal
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
 from rigctl.cli.latebar import LateBar
 
@@ -38,3 +40,22 @@ def test_standard_error_of_a_program_without_terminal_stays_empty(
         clock.now_s += 10
         bar(1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", ["start", "stop"])
+def test_an_interrupt_while_it_is_drawn_waits_until_it_is(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    real, done = getattr(Progress, name), []
+
+    def interrupted(progress: Progress) -> None:
+        signal.raise_signal(signal.SIGINT)
+        real(progress)
+        done.append(progress)
+
+    monkeypatch.setattr(Progress, name, interrupted)
+    clock, console = Clock(), Console(file=io.StringIO(), force_terminal=True)
+    with pytest.raises(KeyboardInterrupt), LateBar("verifying", console, clock) as bar:
+        clock.now_s += 10
+        bar(1, 2)
+    assert done
