@@ -34,20 +34,6 @@ def run_json(*args: object, code: int = 0) -> Any:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A data root where commands find it by themselves."""
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def eeg(root: Path) -> Session:
-    session = making.make_session(root)
-    making.record(session, making.signal("int16"))
-    seal(session)
-    return session
-
-
-@pytest.fixture
 def camera(root: Path) -> Session:
     session = making.make_session(root, "camera")
     making.record(session, making.images())

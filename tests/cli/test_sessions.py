@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rigctl.cli.sessions import sessions
-from rigctl.recording.manifest import seal
 from rigctl.recording.session import ClockOffset, Episode, Session, Window
 from rigctl.recording.stream_writer import StreamWriter
 from tests.recording import making
@@ -28,20 +27,6 @@ def run_json(*args: object, code: int = 0) -> Any:
     result = run(*args, "--json")
     assert result.exit_code == code, result.output
     return json.loads(result.stdout)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A data root where commands find it by themselves."""
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def eeg(root: Path) -> Session:
-    session = making.make_session(root)
-    making.record(session, making.signal("int16"))
-    seal(session)
-    return session
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from rigctl.daemon import sources, succession
@@ -18,18 +17,20 @@ from rigctl.errors import RecordingError
 from rigctl.messages import Status
 from rigctl.peers.orders import Opened
 from rigctl.rda.layout import exact_rate
-from rigctl.rda.synthetic import SyntheticSource, Wave, periodic_markers, signal_layout
-from rigctl.recording.reader import StreamReader, open_stream
+from rigctl.rda.synthetic import signal_layout
+from rigctl.recording.reader import open_stream
 from rigctl.recording.session import Session
 from rigctl.recording.verify import verify
 from tests.daemon.test_recording import RIG, Desk, desk_of
 from tests.recording.making import REF
+from tests.workers.shown import Shown
 
 KILLS = int(os.environ.get("RIGCTL_TEST_KILLS", "2"))
 """Of each process, in random places; `tests/workers/test_killed_track.py` kills at every write."""
 RATE, POINTS = 2000, 20
 AMP = f"device: simulated, channels: 3, rate: {RATE}, block_s: 0.01, markers: 0.05, dtype: int16"
 LAYOUT = signal_layout(3, exact_rate(RATE), "int16")
+check = Shown(LAYOUT, POINTS, 20).check
 
 
 @pytest.fixture
@@ -51,22 +52,6 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(succession, "MOST", 10 * KILLS)
     monkeypatch.setattr(succession, "_FIRST_PAUSE_S", 0.0)
     monkeypatch.setattr(sources, "_FIRST_PAUSE_S", 0.0)
-
-
-def check(stream: StreamReader, begin: int, end: int) -> None:
-    """Check a stretch, which begins with an append, against the signal that the device shows."""
-    record = stream.index[np.searchsorted(stream.index["first"], begin)]
-    assert record["first"] == begin
-    number, count = int(record["counter"]) * POINTS, end - begin
-    expected = SyntheticSource(LAYOUT, Wave()).read(number, count)
-    np.testing.assert_array_equal(stream.samples[begin:end], expected)
-    told = [
-        (marker.position, marker.description)
-        for marker in stream.markers
-        if marker.type == "Stimulus" and begin <= marker.position < end
-    ]
-    markers = periodic_markers(number, count, LAYOUT.rate_hz / 20)
-    assert told == [(marker.position + begin, marker.description) for marker in markers]
 
 
 def recorder_pid(desk: Desk) -> int:

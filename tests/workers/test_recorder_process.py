@@ -12,7 +12,7 @@ from rigctl.blocks import BlockFlags
 from rigctl.peers.former import boot
 from rigctl.peers.orders import Attach, Begin, Counts, Ended, Finish, Note, Opened, Progress, Ready
 from rigctl.rda.layout import exact_rate
-from rigctl.rda.synthetic import SyntheticSource, Wave, periodic_markers, signal_layout
+from rigctl.rda.synthetic import signal_layout
 from rigctl.recording.events import read_events
 from rigctl.recording.layout import EVENTS
 from rigctl.recording.manifest import seal
@@ -23,10 +23,12 @@ from rigctl.streams import RingReader, sweep
 from tests.recording.making import REF, make_session
 from tests.workers.conftest import Workers
 from tests.workers.listening import Listener
+from tests.workers.shown import Shown
 
 RATE, POINTS = 5000, 50
 SIMULATED = {"channels": 3, "rate": RATE, "dtype": "int16", "block_s": 0.01, "markers": 0.1}
 LAYOUT = signal_layout(3, exact_rate(RATE), "int16")
+check = Shown(LAYOUT, POINTS, 10).check
 
 
 async def begin(recorder: Listener, session: Session, source: Listener | None) -> None:
@@ -54,23 +56,6 @@ async def finish(recorder: Listener) -> Ended:
     after = len(recorder.told)
     recorder.worker.send(Finish())
     return await recorder.until(Ended, after=after)
-
-
-def check(stream: StreamReader, begin: int = 0, end: int | None = None) -> None:
-    """Check a stretch of a recording against the signal that the device shows."""
-    end = len(stream.samples) if end is None else end
-    record = stream.index[np.searchsorted(stream.index["first"], begin)]
-    assert record["first"] == begin
-    number, count = int(record["counter"]) * POINTS, end - begin
-    expected = SyntheticSource(LAYOUT, Wave()).read(number, count)
-    np.testing.assert_array_equal(stream.samples[begin:end], expected)
-    told = [
-        (marker.position, marker.description)
-        for marker in stream.markers
-        if marker.type == "Stimulus" and begin <= marker.position < end
-    ]
-    markers = periodic_markers(number, count, LAYOUT.rate_hz / 10)
-    assert told == [(marker.position + begin, marker.description) for marker in markers]
 
 
 def intact(session: Session, folder: str = "amp") -> StreamReader:
