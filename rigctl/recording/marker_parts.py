@@ -26,7 +26,7 @@ def regenerate_markers(folder: Path, entries: Sequence[LoggedMarker]) -> bool:
     header = layout.read_stream_header(folder)
     if not header.info.is_signal:
         return False
-    starts = _starts(folder, header)
+    starts = part_starts(folder, header)
     ends = [*list(starts.values())[1:], None]
     changed = False
     for (part, first), end in zip(starts.items(), ends, strict=True):
@@ -43,8 +43,12 @@ def regenerate_markers(folder: Path, entries: Sequence[LoggedMarker]) -> bool:
     return changed
 
 
-def _starts(folder: Path, header: layout.StreamHeader) -> dict[int, int]:
-    """Return the number of each part's first sample: by the index, or behind the part before."""
+def part_starts(folder: Path, header: layout.StreamHeader) -> dict[int, int]:
+    """Return the number of each part's first sample: by the index, or behind the part before.
+
+    Raises:
+        RecordingError: the index cannot be read.
+    """
     with naming(folder / layout.INDEX):
         walk = index.walk((folder / layout.INDEX).read_bytes(), header.frame_bytes)
         there = [number for number in map(layout.part_number, layout.data_sizes(folder)) if number]
