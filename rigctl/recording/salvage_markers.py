@@ -5,9 +5,11 @@ gaps and segments by itself.
 To: `events.jsonl` of the new session.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +17,19 @@ import msgspec
 
 from rigctl.blocks import Marker
 from rigctl.errors import RecordingError
-from rigctl.recording import brainvision
+from rigctl.recording import brainvision, layout
 from rigctl.recording.events import Event, EventLog, NewEvent
-from rigctl.recording.markers import KIND, NEW_SEGMENT, LoggedMarker, logged_markers
+from rigctl.recording.marker_parts import part_starts
+from rigctl.recording.markers import (
+    KIND,
+    NEW_SEGMENT,
+    LoggedMarker,
+    is_roll_over,
+    logged_markers,
+)
 from rigctl.recording.salvage_blocks import read_anyway
 from rigctl.recording.salvage_events import position_of
+from rigctl.recording.salvage_header import known_header
 from rigctl.recording.session import ClockPair
 
 
@@ -29,14 +39,14 @@ def unlogged(folder: Path, writer: str, events: Iterable[Event], *, damaged: boo
     Where events are whole and one of them has no line there, such a marker is itself damaged.
 
     Args:
-        folder: the stream's; of further parts no marker file is read.
+        folder: the stream's.
         writer: who logs them now.
         events: what is left of the events.
         damaged: whether some of them are known to be damaged or gone.
     """
     logged = Counter(_line(entry.marker) for entry in logged_markers(events, folder.name))
     found = []
-    for marker in _standing(folder / "data.vmrk"):
+    for marker in _standing(folder):
         logged[_line(marker)] -= 1
         if logged[_line(marker)] < 0:
             found.append(_event(folder.name, writer, marker))
@@ -44,7 +54,26 @@ def unlogged(folder: Path, writer: str, events: Iterable[Event], *, damaged: boo
     return found if damaged or has_all else []
 
 
-def _standing(path: Path) -> Iterator[Marker]:
+def _standing(folder: Path) -> Iterator[Marker]:
+    """Yield the markers of all parts, their positions counted from the recording's beginning."""
+    starts = _part_starts(folder)
+    ends = [*list(starts.values())[1:], math.inf]
+    for (part, first), end in zip(starts.items(), ends, strict=True):
+        name = layout.marker_name(layout.part_name("data.eeg", part))
+        for marker in _whole_lines(folder / name):
+            at = first + marker.position
+            if at < end and not is_roll_over(marker):  # else it is in the next part, too
+                yield replace(marker, position=at)
+
+
+def _part_starts(folder: Path) -> dict[int, int]:
+    header = known_header(folder, folder.name).header
+    if header is None:
+        return {1: 0}
+    return part_starts(folder, header, read_anyway(folder / layout.INDEX))
+
+
+def _whole_lines(path: Path) -> Iterator[Marker]:
     """Yield the markers of the whole lines of a file."""
     for line in read_anyway(path).split(b"\n")[:-1]:
         try:

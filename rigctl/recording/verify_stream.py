@@ -132,7 +132,8 @@ def _triplet_problems(
     """Yield where header and marker files are not those of the samples."""
     if not header.info.is_signal:
         return
-    for data in sorted({header.data, *names}):
+    now = layout.data_sizes(folder)  # a part that was only made ready may have gone meanwhile
+    for data in sorted({header.data, *(name for name in names if name in now)}):
         vhdr, vmrk = layout.header_name(data), layout.marker_name(data)
         expected = brainvision.parse_header(brainvision.format_header(header.info, data, vmrk))
         try:

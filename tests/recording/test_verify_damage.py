@@ -5,18 +5,20 @@ takes all bits and all lengths.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks.damage import make, unseen_bits, unseen_cuts
-from rigctl.recording import layout
+from rigctl.recording import layout, verify_stream
+from rigctl.recording.events import EventLog
 from rigctl.recording.manifest import inventory, seal
 from rigctl.recording.recover import recover
 from rigctl.recording.session import Session
 from rigctl.recording.verify import verify
-from tests.recording import making
+from tests.recording import making, rolled
 
 STRIDE = 19
 
@@ -47,6 +49,38 @@ def test_flipped_bits_are_found_before_the_seal(path: Path) -> None:
         if name != layout.LOG:
             assert unseen_bits(path, name, STRIDE * 8 + 1) == [], name
     assert verify(path).ok
+
+
+def test_flipped_bits_of_further_parts_are_found_before_the_seal(tmp_path: Path) -> None:
+    """Of the time in the marker with which a further part begins nothing else tells."""
+    session = making.make_session(tmp_path)
+    with EventLog(session.path / layout.EVENTS) as events:
+        rolled.record(session, events, blocks=3).close()
+    for name in ("data.vhdr", "data.vmrk", "data_0002.vhdr", "data_0002.vmrk"):
+        text = (session.path / "amp" / name).read_bytes()
+        began = re.search(rb"roll-over,1,1,0,(\d{20})", text)
+        times = range(began.start(1) * 8, began.end(1) * 8) if began else range(0)
+        unseen = unseen_bits(session.path, f"amp/{name}", STRIDE * 4 + 1)
+        assert set(unseen) <= set(times), name
+    assert verify(session.path).ok
+
+
+def test_a_part_that_was_only_ready_and_goes_meanwhile_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = making.make_session(tmp_path)
+    with EventLog(session.path / layout.EVENTS) as events:
+        writer = rolled.record(session, events, blocks=2)
+        writer.sync()
+        assert "data_0002.eeg" in rolled.names(writer), "it is ready"
+        walk = verify_stream.index.walk
+
+        def ending(data: bytes, frame_bytes: int) -> verify_stream.index.Walk:
+            writer.close()
+            return walk(data, frame_bytes)
+
+        monkeypatch.setattr(verify_stream.index, "walk", ending)
+        assert verify(session.path).problems == []
 
 
 def test_truncations_are_found_before_the_seal_but_at_the_ends_of_lines(path: Path) -> None:
