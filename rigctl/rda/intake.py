@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from rigctl.blocks import Block, BlockFlags, Burst, Item, Lull, Notice, Run, StreamInfo
 from rigctl.errors import RigctlError, StreamError
@@ -54,6 +55,8 @@ class Intake:
         self.layout: StreamInfo | None = None
         """Of the samples that come, or came last."""
         self._keeps = True
+        self._left_out = False
+        """Whether samples came since the last that was kept."""
         self.is_flowing = False
         """Whether samples came, and nothing since says that they do not."""
         self.status = ""
@@ -65,7 +68,7 @@ class Intake:
         self.times: deque[float] = deque(maxlen=_KEPT_TIMES)
         """When the newest blocks arrived since it began to keep samples, on the wall clock."""
         self.breaks: deque[int] = deque(maxlen=_KEPT_BREAKS)
-        """Samples that do not follow on the one before: after a loss, or in a new run."""
+        """Samples that do not follow on the one before, see `live.Client.breaks`."""
 
     @property
     def is_decided(self) -> bool:
@@ -142,10 +145,12 @@ class Intake:
 
     def _take(self, item: Item) -> None:
         match item:
-            case Block(flags=flags) | Burst(flags=flags):
+            case Block() | Burst():
                 self.is_flowing, self.trouble = True, ""
                 if self._keeps:
-                    self._write(item, flags)
+                    self._write(item)
+                else:
+                    self._left_out = True
             case Run(info):
                 self.layout = info
                 if self._ring is not None and self._ring.info == info:
@@ -157,10 +162,13 @@ class Intake:
             case Notice(_, text):
                 _log.info("%s", text)
 
-    def _write(self, item: Block | Burst, flags: BlockFlags) -> None:
+    def _write(self, item: Block | Burst) -> None:
         ring = self._ring_for_layout()
-        if ring.head and flags & (BlockFlags.GAP_BEFORE | BlockFlags.NEW_RUN):
+        if ring.head and self._left_out:
+            item = replace(item, flags=item.flags | BlockFlags.GAP_BEFORE)
+        if ring.head and item.flags & (BlockFlags.GAP_BEFORE | BlockFlags.NEW_RUN):
             self.breaks.append(ring.head)
+        self._left_out = False
         arrival_s = time.time() - (time.monotonic() - item.arrival_s)
         if isinstance(item, Burst):
             ring.write_burst(item)

@@ -174,7 +174,10 @@ class Client(Listener):
 
     @property
     def breaks(self) -> list[int]:
-        """The samples that do not follow on the one before: after a loss, or in a new run."""
+        """The samples that do not follow on the one before.
+
+        Before them samples were lost or, while it did not stream, left out; or a run begins.
+        """
         return list(self._intake.breaks) if self._intake else []
 
     @property

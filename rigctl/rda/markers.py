@@ -15,6 +15,8 @@ from rigctl.rda.text import decode_text, split_texts
 from rigctl.rda.wire import MARKER
 
 _TEXTS = 2
+_MOST_BYTES = 2**18
+"""More are dropped: no amplifier sends them, and any number would not fit into a ring."""
 _Walk = tuple[list[Marker], int]
 
 
@@ -27,6 +29,8 @@ def read_markers(raw: bytes, count: int) -> tuple[tuple[Marker, ...], tuple[str,
     """
     if not count:
         return (), _trailing(len(raw))
+    if len(raw) > _MOST_BYTES:
+        return (), (f"{len(raw)} bytes of markers are more than {_MOST_BYTES}: dropped",)
     if count > len(raw) // MARKER.size:
         return (), (f"{count} markers are stated and {len(raw)} bytes follow: dropped",)
     sized = _walk_sizes(raw, count)

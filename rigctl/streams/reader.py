@@ -206,6 +206,7 @@ class RingReader:
         Raises:
             RingClosed: it will never be: the ring is closed.
             WriterDied: it will never be: the writer's process is gone.
+            RingError: this reader is closed.
         """
         return self.await_change(lambda: self._head.samples > index, timeout_s)
 

@@ -44,8 +44,10 @@ class Registry:
         """Hold off every other change to the ring's folder; counts up at the end.
 
         Raises:
-            RingError: the ring is removed already.
+            RingError: the ring is removed already, or this is closed.
         """
+        if self._fd < 0:
+            raise RingError("what is closed changes no ring")
         fcntl.flock(self._fd, fcntl.LOCK_EX)  # held for microseconds
         try:
             if self.word[0] == _GONE:

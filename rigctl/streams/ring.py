@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigctl.blocks import Samples, StreamInfo
-from rigctl.errors import RingError
+from rigctl.errors import NotYet, RingError
 from rigctl.streams.reader import RingReader
 from rigctl.streams.writer import RingWriter
 
@@ -100,7 +100,12 @@ class Ring(RingReader):
         return self.wait(index, timeout)
 
     def __getitem__(self, key: _Rows | tuple[Any, ...]) -> Samples:
-        """Return a checked copy of samples, or of one, and of what is chosen of each."""
+        """Return a checked copy of samples, or of one, and of what is chosen of each.
+
+        Raises:
+            NotYet: some are not written yet, or from `head` back there are not so many.
+            Overrun: some are overwritten.
+        """
         rows, *rest = key if isinstance(key, tuple) else (key,)
         first, end = self._span(rows)
         chosen = slice(None, None, rows.step) if isinstance(rows, slice) else 0
@@ -111,14 +116,20 @@ class Ring(RingReader):
         """Return the range that an index or a slice means at this moment."""
         head = self.head
         if not isinstance(rows, slice):
-            index = operator.index(rows)
-            first = index + head if index < 0 else index
+            first = _counted(operator.index(rows), head)
             return first, first + 1
         if rows.step is not None and rows.step < 1:
             raise ValueError(f"a ring is read forwards, not in steps of {rows.step}")
         first = self.tail if rows.start is None else rows.start
         end = head if rows.stop is None else rows.stop
-        return (first + head if first < 0 else first), (end + head if end < 0 else end)
+        return _counted(first, head), _counted(end, head)
+
+
+def _counted(index: int, head: int) -> int:
+    """Return an index from the ring's beginning."""
+    if index + head < 0:
+        raise NotYet(f"sample {index} from the newest is before the first; there are {head}")
+    return index + head if index < 0 else index
 
 
 def _name_of(dtype: np.dtype[Any]) -> str:

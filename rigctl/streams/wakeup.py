@@ -10,15 +10,22 @@ a reader that was killed: the writer removes it.
 """
 
 import contextlib
+import errno
+import logging
 import os
 import select
 import uuid
 from pathlib import Path
 
+from rigctl.errors import RingError
 from rigctl.streams.layout import WAKE
 from rigctl.streams.processes import ProcessWatch
 from rigctl.streams.registry import Registry
 
+logger = logging.getLogger(__name__)
+
+_GONE = (errno.ENOENT, errno.ENXIO)
+"""A FIFO that was removed meanwhile, or whose reader was killed."""
 _DRAIN_BYTES = 4096
 _LOOK_S = 0.25
 """How often the writer's process is looked for where the system cannot tell of its end."""
@@ -66,7 +73,12 @@ class Bell:
         """Wait until it is rung, which is forgotten then; returns whether it was.
 
         It was not: the writer has ended, it is time to look whether it has, or the time is over.
+
+        Raises:
+            RingError: it is closed; the system would not wait for it at all.
         """
+        if self._fd < 0:
+            raise RingError("a reader that is closed waits for nothing")
         timeout_s = min(timeout_s, self._longest_s)
         for fd, _ in self._poll.poll(timeout_s * 1000 if timeout_s > 0 else 0):
             if fd == self._fd:
@@ -93,7 +105,7 @@ class Bells:
     def __init__(self, folder: Path, registry: Registry) -> None:
         self._folder = folder
         self._readers = registry.word
-        self._seen = self._readers[0]
+        self._seen: int | None = self._readers[0]
         self._fds: dict[Path, int] = {}
 
     def ring(self) -> int | None:
@@ -104,8 +116,7 @@ class Bells:
         """
         generation = self._readers[0]
         if generation != self._seen:
-            self._seen = generation
-            self._find()
+            self._find(generation)
         for path, fd in tuple(self._fds.items()):
             try:
                 os.write(fd, b"\0")
@@ -113,7 +124,7 @@ class Bells:
                 pass  # full: it has been woken often enough
             except BrokenPipeError:
                 self._drop(path)
-        return None if self._fds else generation
+        return None if self._fds else self._seen
 
     def close(self) -> None:
         """Close them all; the FIFOs are their readers'."""
@@ -121,15 +132,24 @@ class Bells:
             os.close(fd)
         self._fds.clear()
 
-    def _find(self) -> None:
-        for path in self._folder.glob(f"{WAKE}*"):
-            if path not in self._fds:
-                self._open(path)
+    def _find(self, generation: int) -> None:
+        try:
+            for path in self._folder.glob(f"{WAKE}*"):
+                if path not in self._fds:
+                    self._open(path)
+        except OSError as error:  # no descriptor is free: the samples are published all the same
+            if self._seen is not None:
+                logger.warning("a new reader of %s is not woken yet: %s", self._folder.name, error)
+            self._seen = None  # so that it is tried again with the next block
+        else:
+            self._seen = generation
 
     def _open(self, path: Path) -> None:
         try:
             self._fds[path] = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:  # removed meanwhile (ENOENT), or its reader was killed (ENXIO)
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
             path.unlink(missing_ok=True)
 
     def _drop(self, path: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from rigctl.blocks import Block, Run
+from rigctl.blocks import Block, BlockFlags, Run
 from rigctl.errors import DeviceError, NoServer, StreamError
 from rigctl.rda import Client
 from rigctl.streams import RingReader, folders
@@ -250,6 +250,34 @@ def test_what_comes_between_connecting_and_streaming_is_kept(client: Client) -> 
         found = client.get_data(0, 2000)
     assert found is not None
     assert found[:, 0].tolist() == list(range(1, 2001))
+
+
+def test_where_samples_were_left_out_is_told_to_all_readers(client: Client) -> None:
+    with playing() as (served, _):
+        client.connect(served.address)
+        client.start_streaming()
+        client.stop_streaming()
+        last = client.last_sample
+        left_out = client._intake._items + 3
+        assert client._await(lambda: client._intake._items >= left_out, 10)
+        client.start_streaming()
+        assert client.breaks == [last]
+        with RingReader.attach(client.ring) as reader:
+            record = reader.cursor(last).read(1).blocks[0]
+        assert record.flags is BlockFlags.GAP_BEFORE
+        assert client.wait(last, last + 20, timeout=10) is not None
+        assert client.breaks == [last]
+
+
+def test_more_markers_than_a_ring_holds_cost_no_sample(client: Client) -> None:
+    many = 220_000 * golden.marker(0, b"\0\0")
+    marked = golden.data32(1, [3.0, 3.0, 4.0, 4.0], many, count=220_000)
+    with saying(says_and_stays(HELLO, blocks(0, 1), marked, blocks(2, 3))) as served:
+        client.connect(served.address)
+        client.start_streaming()
+        found = client.wait(0, 10, timeout=10)
+    assert found is not None
+    assert found[:, 0].tolist() == list(range(1, 11))
 
 
 def test_nothing_is_kept_while_it_does_not_stream(client: Client) -> None:

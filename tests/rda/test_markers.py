@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rigctl.blocks import Marker
 from rigctl.rda.markers import read_markers
+from rigctl.streams.blocktable import encode_markers
 
 from .golden import marker
 
@@ -90,3 +91,17 @@ def test_nothing_raises(raw, count):
 def test_no_stated_size_or_count_raises_or_hangs(size, count):
     raw = struct.pack("<IiIi", size, 0, 1, -1) + b"a\0b\0"
     assert len(read_markers(raw, count)[0]) in (0, count)
+
+
+def test_as_many_as_are_read_fit_into_a_ring():
+    worst = (
+        marker(2**31 - 1, b"\0\0", points=2**32 - 1, channel=-(2**31)),
+        marker(0, b"\x81" * 99),
+    )
+    for one in worst:
+        count = 2**18 // len(one)
+        found, faults = read_markers(one * count, count)
+        assert (len(found), faults) == (count, ())
+        assert len(encode_markers(found)) < 2**20
+        found, faults = read_markers(one * (count + 1), count + 1)
+        assert (found, faults[0][-7:]) == ((), "dropped")

@@ -3,7 +3,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from rigctl.errors import NotYet, Overrun, RingClosed, WriterDied
+from rigctl.errors import NotYet, Overrun, RingClosed, RingError, WriterDied
 from rigctl.streams import RingReader, RingWriter, layout, processes, sweep
 from tests.streams.making import abandon, block, frames, info
 
@@ -190,3 +190,17 @@ def test_writer_is_found_dead_where_the_system_does_not_tell(name, spawn, monkey
         writer.kill()
         with pytest.raises(WriterDied):
             reader.wait(0, 60)
+
+
+@pytest.mark.parametrize("has_waited", [False, True])
+def test_closed_reader_waits_for_nothing_and_still_reads(ring, name, has_waited):
+    writer, _ = ring
+    writer.write(block(0, 5))
+    reader = RingReader.attach(name)
+    if has_waited:
+        assert not reader.wait(5, 0.0)
+    reader.close()
+    assert reader.wait(4, 60)
+    with pytest.raises(RingError, match="closed"):
+        reader.wait(5, 60)
+    np.testing.assert_array_equal(reader.read(0, 5), frames(0, 5))

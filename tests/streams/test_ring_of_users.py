@@ -45,6 +45,18 @@ def test_indices_are_those_of_one_endless_array(pair):
     np.testing.assert_array_equal(ring.get(), whole[ring.tail :])
 
 
+def test_counting_back_beyond_the_first_sample_is_not_yet(pair):
+    writer, ring = pair
+    assert ring[:].shape == ring.get().shape == (0, 2)
+    for total in (0, 3):
+        fill(writer, total)
+        for key in (-total - 1, slice(-total - 1, None), slice(0, -total - 1)):
+            with pytest.raises(NotYet, match=f"there are {total}"):
+                ring[key]
+        with pytest.raises(NotYet):
+            ring.get(-total - 1)
+
+
 def test_what_is_chosen_is_a_copy_of_its_own(pair):
     writer, ring = pair
     fill(writer, 50)

@@ -1,4 +1,6 @@
+import contextlib
 import os
+import resource
 
 import pytest
 
@@ -108,3 +110,31 @@ def test_wait_without_a_wake_up_ends_in_time(tmp_path, registry, watch):
     assert not bell.wait(0.01)
     assert not bell.wait(-1.0)
     bell.close()
+
+
+@contextlib.contextmanager
+def no_descriptor_left(free: int = 0):
+    """Let this process open only so many files more."""
+    lowest = os.dup(0)
+    os.close(lowest)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("free", [0, 1])
+def test_reader_is_woken_once_the_writer_has_a_descriptor_again(
+    tmp_path, registry, bells, watch, free
+):
+    ready = [Bell(tmp_path, registry, watch) for _ in range(2)]
+    with no_descriptor_left(free):
+        bells.ring()
+        assert bells.ring() is None  # whatever was found: it looks again
+    assert len(fifos(tmp_path)) == 2
+    bells.ring()
+    for bell in ready:
+        assert bell.wait(10)
+        bell.close()
