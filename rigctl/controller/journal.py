@@ -27,7 +27,7 @@ from rigctl.controller.goals import Ended, Goal, Noted, Standing, State, Verb
 from rigctl.database import Database, Statement
 from rigctl.errors import JournalError
 from rigctl.messages import Json, Message
-from rigctl.streams.processes import ProcessId
+from rigctl.processes import ProcessId
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from rigctl.controller.entry import Entry
 from rigctl.controller.goals import Goal, Noted, Standing, State, Verb, presumed
 from rigctl.controller.journal import Command, Journal, journal_path
 from rigctl.errors import JournalError
-from rigctl.streams.processes import ProcessId
+from rigctl.processes import ProcessId
 
 log = logging.getLogger(__name__)
 

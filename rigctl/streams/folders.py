@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rigctl.errors import RingError
+from rigctl.processes import ProcessId
 from rigctl.streams.layout import WRITER
-from rigctl.streams.processes import ProcessId
 from rigctl.streams.registry import Registry
 
 logger = logging.getLogger(__name__)

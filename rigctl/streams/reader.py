@@ -12,9 +12,9 @@ from typing import Any, Self
 
 from rigctl.blocks import Samples
 from rigctl.errors import NotYet, Overrun, RingClosed, RingError, WriterDied
+from rigctl.processes import ProcessId, ProcessWatch
 from rigctl.streams import folders, lookup
 from rigctl.streams.cursor import Cursor
-from rigctl.streams.processes import ProcessId, ProcessWatch
 from rigctl.streams.segment import Segment
 from rigctl.streams.view import View
 from rigctl.streams.wakeup import Bell

@@ -18,8 +18,8 @@ import uuid
 from pathlib import Path
 
 from rigctl.errors import RingError
+from rigctl.processes import ProcessWatch
 from rigctl.streams.layout import WAKE
-from rigctl.streams.processes import ProcessWatch
 from rigctl.streams.registry import Registry
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from rigctl.database import Database
 from rigctl.errors import JournalError, RigsFailed
 from rigctl.messages import Event, ExpRef
 from rigctl.net import verbs
-from rigctl.streams.processes import ProcessId
+from rigctl.processes import ProcessId
 
 from .living import living, statuses
 from .rigs import lab_of, refusing, rigs, saying

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rigctl.blocks import Block, BlockFlags, Channel, Marker, StreamInfo
-from rigctl.streams.processes import ProcessId
+from rigctl.processes import ProcessId
 
 _SCRIPT = Path(__file__).with_name("ring_writer.py")
 

@@ -3,8 +3,9 @@ import asyncio
 import numpy as np
 import pytest
 
+from rigctl import processes
 from rigctl.errors import NotYet, Overrun, RingClosed, RingError, WriterDied
-from rigctl.streams import RingReader, RingWriter, layout, processes, sweep
+from rigctl.streams import RingReader, RingWriter, layout, sweep
 from tests.streams.making import abandon, block, frames, info
 
 

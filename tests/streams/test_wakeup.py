@@ -5,7 +5,7 @@ import resource
 import pytest
 
 from rigctl.errors import RingError
-from rigctl.streams.processes import ProcessId, ProcessWatch
+from rigctl.processes import ProcessId, ProcessWatch
 from rigctl.streams.registry import Registry
 from rigctl.streams.wakeup import Bell, Bells
 

@@ -1,6 +1,6 @@
 """Which process this is, and whether another one is still there.
 
-From: the operating system.  To: rings, which outlive a writer that is killed.
+From: the operating system.  To: rings and journals, which outlive their writers.
 
 A process id alone may belong to somebody else by now; together with the start time it does not.
 """

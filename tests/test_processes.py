@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from rigctl.streams import processes
-from rigctl.streams.processes import ProcessId, ProcessWatch
+from rigctl import processes
+from rigctl.processes import ProcessId, ProcessWatch
 
 
 @pytest.fixture
