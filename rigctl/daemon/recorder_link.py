@@ -155,7 +155,9 @@ class RecorderLink:
         ended = self._ended
         if ended is None:
             return
-        self._finish = Finish(stop_s)
+        before = self._finish.stop_s if self._finish else None
+        # The seal asks once more: a recorder that comes only then is to end where it was ordered.
+        self._finish = Finish(before if stop_s is None else stop_s)
         self.tell(self._finish)
         timeout_s = _SEAL_S if within_s is None else within_s
         timeout_s += max(stop_s - time.monotonic(), 0.0) if stop_s is not None else 0.0

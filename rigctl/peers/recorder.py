@@ -12,6 +12,8 @@ import time
 from collections import deque
 from pathlib import Path
 
+import msgspec
+
 from rigctl.config.keeping import Roll
 from rigctl.errors import DiskFull, RigctlError
 from rigctl.peers.former import Former, boot, cut_ahead, find_former
@@ -59,6 +61,8 @@ class Recorder:
         self._events: EventLog | None = None
         self._events_lock = threading.Lock()
         self._unlogged: deque[NewEvent] = deque(maxlen=_MOST_EVENTS)
+        self._events_wait = self._events_lost = ""
+        """Why events are not logged yet, and why some never will be in this session."""
         self._finished = threading.Event()
         self._flusher: threading.Thread | None = None
         self._finisher: threading.Thread | None = None
@@ -102,21 +106,22 @@ class Recorder:
         self._finished.set()
         if self._flusher:
             self._flusher.join()
-        counts = self._counts()
-        samples = {name: count.samples for name, count in counts.items()}
+        samples = {name: count.samples for name, count in self._counts().items()}
         self._log_event("stop", {"samples": samples})
         with self._events_lock:
             if self._events:
                 self._events.close()
             self._events = None
+            self._unlogged.clear()  # no other session's
         digests = {n: d for track in tracks.values() for n, d in track.digests.items()}
+        counts = self._counts()
         self._tracks = {}
         self._channel.report(Ended(counts, digests, self._session))
 
     def _begin(self, order: Begin) -> None:
         self.finish()  # one session at a time, whatever the order of the orders
         session = Path(order.session)
-        self._session = order.session
+        self._session, self._events_wait, self._events_lost = order.session, "", ""
         try:
             if order.resume:
                 open_unsealed(session)
@@ -150,6 +155,7 @@ class Recorder:
         if track:
             value = {**note.facts, "text": note.text, "sample": track.position_of(note.at)}
             self._log_event(note.kind, value, source=note.stream)
+            self._report()  # also that it could not be logged
 
     def _flush(self) -> None:
         """Flush every interval; report more often, so that a recorder that hangs is found out."""
@@ -166,7 +172,11 @@ class Recorder:
         self._channel.report(Progress(self._counts()))
 
     def _counts(self) -> dict[str, Counts]:
-        return {name: track.counts for name, track in self._tracks.items()}
+        return {name: self._counts_of(track) for name, track in self._tracks.items()}
+
+    def _counts_of(self, track: Track) -> Counts:
+        counts, failure = track.counts, self._events_lost or self._events_wait
+        return counts if counts.failure else msgspec.structs.replace(counts, failure=failure)
 
     def _log_event(self, kind: str, value: object, source: str = "recorder") -> None:
         self._log_events(NewEvent(source, kind, value, time.time(), time.monotonic()))
@@ -180,11 +190,14 @@ class Recorder:
                 if self._events and waiting:
                     self._events.append_many(waiting)
                 self._unlogged.clear()
+                self._events_wait = ""
             except DiskFull as error:
-                log.warning("%d events wait for space: %s", len(waiting), error)
+                self._events_wait = f"{len(waiting)} events wait for space: {error}"
+                log.warning("%s", self._events_wait)
             except RigctlError as error:
                 self._unlogged.clear()
-                log.error("%d events not written: %s", len(waiting), error)
+                self._events_lost = f"{len(waiting)} events not written: {error}"
+                log.error("%s", self._events_lost)
 
 
 def _formers(order: Begin, events: EventLog) -> dict[str, Former]:

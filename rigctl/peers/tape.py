@@ -72,6 +72,8 @@ class Tape:
         self._overruns = 0
         self._sequence = Sequence(0, Fraction(1))
         self._layout: StreamInfo | None = None
+        self._is_measured = False
+        """Whether the blocks tell what is missing before a ring's first."""
         self._ring = ""
         self._offset = 0
         self._taken: tuple[str, int] | None = None
@@ -84,7 +86,7 @@ class Tape:
     def thread(self, info: StreamInfo, position: int, ring: str) -> None:
         """Take another ring: its samples from a position on are what follows."""
         after = self._sequence.last if info == self._layout else None
-        self._layout = info
+        self._layout, self._is_measured = info, after is not None
         self._sequence = Sequence(int(FILL_LIMIT_S * info.rate_hz), info.rate_hz, after)
         former = self._former_of(info)
         self._offset = (former.last.samples if former else self.samples) - position
@@ -264,7 +266,7 @@ class Tape:
         """Return what is missing before a ring's first sample; what the blocks tell goes first."""
         if self._before and not self._before.interruption:
             return max(step.missing, self._before.missing_before(began_s))
-        if step.missing or self._taken or not writer.samples:
+        if step.missing or self._taken or self._is_measured or not writer.samples:
             return step.missing
         # A source that was started again: what it would have sent meanwhile is lost.
         lost_s = began_s - last_taken_s(writer.records, writer.info.rate_hz)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -207,3 +208,23 @@ async def test_what_keeps_a_recorder_from_going_on_is_told(monkeypatch: pytest.M
     row.begin()
     assert "6 times within 60 s and is not started again: the disk is gone" in await said
     await row.close()
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_seal_that_overtakes_a_stop_ends_with_its_window_nevertheless(
+    rig_file: Path, place: Path
+) -> None:
+    async with desk_of(rig_file) as desk:
+        await desk.recording.begin(REF, 10)
+        await desk.until_samples(200)
+        stop_s, received = time.monotonic(), desk.streams["amp"].report().received
+        os.kill(recorder_pid(desk), signal.SIGSTOP)  # it takes no order any more
+        with pytest.raises(RecordingError, match="has not closed its files"):
+            await desk.recording.end(0.01, stop_s)
+        await desk.until_received(desk.streams["amp"].report().received + RATE)
+        os.kill(recorder_pid(desk), signal.SIGKILL)
+        await desk.recording.seal()
+    stream = open_stream(place / "amp")
+    end = int(stream.index[0]["counter"]) * POINTS + len(stream.samples)
+    assert end < received + RATE // 2
+    check(stream, 0, len(stream.samples))

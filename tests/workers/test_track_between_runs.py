@@ -55,3 +55,17 @@ def test_a_source_that_was_started_again_goes_on_behind_what_it_missed(
     second.ring.close("the source stopped")
     deck.record(first, second)
     check(deck, 2500)
+
+
+def test_a_ring_whose_blocks_go_on_lacks_nothing_however_late_they_come(
+    deck: Deck, feeds: Feeds
+) -> None:
+    first, second = feeds(INFO), feeds(INFO)
+    first.send(10, blocks=2)
+    first.ring.close("the source changed its ring")
+    second.counter, second.sent = first.counter, first.sent
+    second.arrival_s = first.arrival_s + 0.007
+    second.send(10, blocks=2)
+    second.ring.close("the source stopped")
+    deck.record(first, second)
+    check(deck, 0)
