@@ -64,7 +64,7 @@ def salvage_sessions(
     reports: dict[str, SalvageReport] = {}
     errors: dict[str, RigctlError] = {}
     for path in damaged_folders(target, Places(data, lab_file)):
-        name = path.name if path.name not in reports else str(path)
+        name = path.name if path.name not in reports.keys() | errors.keys() else str(path)
         try:
             with LateBar(f"salvaging {path.name}") as bar:
                 reports[name] = salvage(path, root, unverified=unverified, progress=bar)
