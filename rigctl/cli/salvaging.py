@@ -16,8 +16,8 @@ from rigctl.cli.printing import print_json, show_grid
 from rigctl.cli.roots import Places, data_roots
 from rigctl.errors import BadReference, RigctlError, SessionNotFound
 from rigctl.messages import ExpRef
-from rigctl.recording.layout import is_set_aside
-from rigctl.recording.salvage import is_session, salvage
+from rigctl.recording.layout import holds_session, is_set_aside
+from rigctl.recording.salvage import salvage
 from rigctl.recording.salvage_report import SalvageReport, StreamSalvage, details
 from rigctl.recording.salvage_session import SUFFIX
 
@@ -64,7 +64,7 @@ def salvage_sessions(
     reports: dict[str, SalvageReport] = {}
     errors: dict[str, RigctlError] = {}
     for path in damaged_folders(target, Places(data, lab_file)):
-        name = path.name if path.name not in reports else str(path)
+        name = path.name if path.name not in reports.keys() | errors.keys() else str(path)
         try:
             with LateBar(f"salvaging {path.name}") as bar:
                 reports[name] = salvage(path, root, unverified=unverified, progress=bar)
@@ -105,10 +105,10 @@ def _referred(target: str, places: Places) -> list[Path]:
 
 
 def _rigs(folder: Path) -> list[Path]:
-    if is_session(folder):
+    if holds_session(folder):
         return [folder]
     inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in inside if _is_meant(path) and is_session(path)]
+    return [path for path in inside if _is_meant(path) and holds_session(path)]
 
 
 def _is_meant(path: Path) -> bool:

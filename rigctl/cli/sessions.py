@@ -136,7 +136,7 @@ def _lasted_s(entry: SessionEntry) -> float | None:
 def _list_row(entry: SessionEntry) -> tuple[str, ...]:
     return (
         entry.ref,
-        entry.rig,
+        Path(entry.path).name,  # as other commands name it: a salvaged one stands beside its rig's
         "-" if entry.start_unix_s is None else local_time(entry.start_unix_s),
         duration(_lasted_s(entry)),
         ", ".join(entry.samples) or "-",

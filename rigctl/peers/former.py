@@ -21,7 +21,7 @@ from rigctl.blocks import BlockFlags, Marker, StreamInfo
 from rigctl.peers.window import Place, last_taken_s
 from rigctl.recording import index, layout
 from rigctl.recording.durable import naming
-from rigctl.recording.events import Event, EventLog, read_events
+from rigctl.recording.events import RING_TAKEN, Event, EventLog, read_events
 from rigctl.recording.index import Records
 from rigctl.recording.manifest import StreamTotals, totals
 from rigctl.recording.markers import COMMENT, NEW_SEGMENT, logged_markers
@@ -30,7 +30,7 @@ from rigctl.recording.stream_writer import StreamWriter
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """Another text each time the computer is started; only Linux has it."""
 
-TAKEN = "ring taken"
+TAKEN = RING_TAKEN
 """The kind of the events whose value is a `Taken`; their source is the stream's folder."""
 
 

@@ -16,9 +16,8 @@ from rigctl.errors import RecordingError, SessionNotFound
 from rigctl.messages import ExpRef
 from rigctl.recording import layout
 from rigctl.recording.append_file import FileDigest
-from rigctl.recording.checked import decode_document
 from rigctl.recording.durable import naming
-from rigctl.recording.manifest import Manifest, file_digest, inventory
+from rigctl.recording.manifest import decode_manifest, file_digest, inventory
 from rigctl.recording.reader import reference_of
 from rigctl.recording.session import Session
 
@@ -109,7 +108,7 @@ def _manifest_text(source: Path) -> bytes | None:
 
 def _sealed_files(source: Path, text: bytes) -> dict[str, FileDigest]:
     try:
-        files = decode_document(text, Manifest).files
+        files = decode_manifest(text).files
     except RecordingError as error:
         raise RecordingError(f"{source / layout.MANIFEST}: {error}") from error
     for name in files:
@@ -162,7 +161,7 @@ def _check_regular(source: Path, name: str) -> None:
 
 def _place(source: Path) -> str:
     """Return where a session belongs: where it is, if that is a data root, else by its record."""
-    ref = reference_of(source) if len(source.parts) > 4 else None
+    ref = reference_of(source)
     if ref:
         return f"{ref.folder}/{source.name}"
     record = Session.open(source).record

@@ -25,6 +25,9 @@ from rigctl.recording.checked import decode_line, encode_line
 from rigctl.recording.durable import is_full, naming, sync_folder, write_all, writing
 from rigctl.recording.space import Reservation
 
+RING_TAKEN = "ring taken"
+"""The kind of the events by which a recorder that was killed finds its place in the ring again."""
+
 _RESERVE_BYTES = 1 << 16
 """Some hundred events; never given back, since another process may write to the same file."""
 

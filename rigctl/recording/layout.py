@@ -186,6 +186,14 @@ def next_stream_folder(session: Path, name: str) -> Path:
     return folder
 
 
+def holds_session(folder: Path) -> bool:
+    """Whether a folder holds a rig's part in a session, or what is left of one."""
+    named = (SESSION, MANIFEST, EVENTS)
+    return folder.is_dir() and (
+        any((folder / name).exists() for name in named) or bool(stream_folders(folder))
+    )
+
+
 def stream_folders(session: Path) -> list[Path]:
     """Return the folders below a session that hold streams, or what is left of one."""
     return sorted(

@@ -18,11 +18,14 @@ import msgspec
 from rigctl.errors import RecordingError
 from rigctl.recording import index, layout, markers
 from rigctl.recording.append_file import DIGEST_BYTES, FileDigest
-from rigctl.recording.checked import encode_document
+from rigctl.recording.checked import decode_document, encode_document
 from rigctl.recording.durable import naming, replace
 from rigctl.recording.events import EventsRead, read_events
 from rigctl.recording.marker_parts import regenerate_markers
 from rigctl.recording.session import Session
+
+FORMAT = "rigctl manifest"
+VERSION = 1
 
 _CHUNK = 1 << 20
 
@@ -38,8 +41,8 @@ class StreamTotals(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What `manifest.json` says."""
 
-    format: str = "rigctl manifest"
-    version: int = 1
+    format: str = FORMAT
+    version: int = VERSION
     reference: str
     rig: str
     sealed_unix_s: float
@@ -76,6 +79,36 @@ def seal(session: Session, digests: Mapping[str, FileDigest] | None = None) -> M
         },
     )
     replace(session.path / layout.MANIFEST, encode_document(manifest))
+    return manifest
+
+
+def read_manifest(session: Path) -> Manifest:
+    """Read a session's manifest.
+
+    Raises:
+        RecordingError: naming the file: it is not there, damaged, or of a newer version.
+    """
+    path = session / layout.MANIFEST
+    with naming(path):
+        text = path.read_bytes()
+    try:
+        return decode_manifest(text)
+    except RecordingError as error:
+        raise RecordingError(f"{path}: {error}") from error
+
+
+def decode_manifest(text: bytes) -> Manifest:
+    """Return what the text of a manifest says.
+
+    Raises:
+        RecordingError: it is damaged, or of a newer version.
+    """
+    manifest = decode_document(text, Manifest)
+    if (manifest.format, manifest.version) != (FORMAT, VERSION):
+        raise RecordingError(
+            f"{manifest.format} {manifest.version} is not {FORMAT} {VERSION}; a newer rigctl may "
+            "read it"
+        )
     return manifest
 
 

@@ -172,11 +172,11 @@ class OpenSession(Mapping[str, OpenRig]):
         """
         if rig is not None:
             return self[rig][name]
-        having = [one for one in self.rigs.values() if name in one]
+        having = [key for key, one in self.rigs.items() if name in one]
         if len(having) == 1:
-            return having[0][name]
+            return self.rigs[having[0]][name]
         if having:
-            names = ", ".join(one.name for one in having)
+            names = ", ".join(having)
             raise NotRecorded(f"{self.reference}: several rigs have a stream {name} ({names})")
         every = [stream for one in self.rigs.values() for stream in one]
         raise _unknown("stream", name, every, self.reference)

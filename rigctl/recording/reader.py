@@ -28,6 +28,7 @@ from rigctl.recording.session import Session
 DAMAGED = "DAMAGED"
 
 _DEPTH = "*/????-??-??/*/*"
+_DEPTH_PARTS = 4
 
 
 class SessionEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +79,8 @@ class StreamReader:
     def gaps(self) -> list[Gap]:
         """Where samples are lost."""
         found: list[Gap] = []
-        for record in self.index:
+        remarkable = (self.index["flags"] & (BlockFlags.GAP_BEFORE | BlockFlags.FILLED)) != 0
+        for record in self.index[remarkable]:  # few of millions
             flags = BlockFlags(int(record["flags"]))
             filled = int(record["count"]) if flags & BlockFlags.FILLED else 0
             if flags & BlockFlags.GAP_BEFORE:
@@ -209,12 +211,14 @@ def _counted(folder: Path) -> int:
 
 def reference_of(path: Path) -> ExpRef | None:
     """Return the reference that the place of a rig's folder stands for, if it stands in one."""
-    subject, date, number = path.parts[-4:-1]
+    if len(path.parts) < _DEPTH_PARTS:
+        return None
+    subject, date, number = path.parts[-_DEPTH_PARTS:-1]
     try:
         ref = ExpRef.parse(f"{date}_{number}_{subject}")
     except BadReference:
         return None
-    return ref if ref.folder == "/".join(path.parts[-4:-1]) else None
+    return ref if ref.folder == "/".join(path.parts[-_DEPTH_PARTS:-1]) else None
 
 
 def _folder(target: str) -> str:
@@ -225,8 +229,21 @@ def _folder(target: str) -> str:
 
 
 def _rigs(folder: Path) -> list[Path]:
-    """Return a rig's folder, or those in the folder of a session number that are not set aside."""
+    """Return a rig's folder, or those in the folder of a session number that are not set aside.
+
+    Those that have lost their `session.json` are meant too: who asks must hear of them.
+    """
     if (folder / layout.SESSION).exists():
         return [folder]
-    inside = sorted(path.parent for path in folder.glob(f"*/{layout.SESSION}"))
-    return [path for path in inside if ".abandoned-" not in path.name]
+    with naming(folder):
+        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+        found = [path for path in inside if ".abandoned-" not in path.name and _is_rig(path)]
+        return found or [folder] * layout.holds_session(folder)
+
+
+def _is_rig(path: Path) -> bool:
+    """Whether a folder is a rig's, as far as it can be told."""
+    try:
+        return layout.holds_session(path)
+    except OSError:
+        return True  # it cannot be read, which is to be heard of

@@ -14,8 +14,8 @@ from rigctl.errors import RecordingError
 from rigctl.recording import layout
 from rigctl.recording.copy_file import digest_on_disk, forget
 from rigctl.recording.copy_plan import all_files
-from rigctl.recording.durable import draft_of, naming, read_document, sync_folder, writing
-from rigctl.recording.manifest import Manifest
+from rigctl.recording.durable import draft_of, naming, sync_folder, writing
+from rigctl.recording.manifest import read_manifest
 from rigctl.recording.verify import Progress, verify
 
 DELETING = ".deleting"
@@ -70,7 +70,7 @@ def _check_intact(folder: Path, progress: Progress | None) -> None:
 
 def _check_grown(source: Path, copy: Path) -> None:
     """Raise if a log went on behind the seal, and further than its copy."""
-    for name, sealed in read_document(source / layout.MANIFEST, Manifest).files.items():
+    for name, sealed in read_manifest(source).files.items():
         with naming(source / name):
             if sealed.grows and digest_on_disk(source / name) != digest_on_disk(copy / name):
                 raise RecordingError(f"{source / name} has changed since it was copied")
@@ -97,7 +97,7 @@ def _delete(source: Path) -> None:
 def _listed(source: Path) -> set[str]:
     """Return what a session consists of, and the manifest's draft, which a kill may have left."""
     manifest = Path(layout.MANIFEST)
-    sealed = read_document(source / manifest, Manifest).files
+    sealed = read_manifest(source).files
     return {*sealed, manifest.name, draft_of(manifest).name}
 
 

@@ -76,22 +76,14 @@ def salvage(
         SessionExists: the new one is there already.
         RecordingError: nothing in it is intact, or a file cannot be written.
     """
-    if not is_session(path):
-        raise SessionNotFound(f"{path}: there is no session in it")
+    with naming(path):
+        if not layout.holds_session(path):
+            raise SessionNotFound(f"{path}: there is no session in it")
     path = path.resolve()
     found = _find(path, to, unverified, progress)
     if isinstance(found, SessionReport):
         return _intact(found)
     return _make(found)
-
-
-def is_session(path: Path) -> bool:
-    """Whether a folder holds a session, or what is left of one."""
-    if not path.is_dir():
-        return False
-    with naming(path):
-        named = (layout.SESSION, layout.MANIFEST, layout.EVENTS)
-        return any((path / name).is_file() for name in named) or bool(layout.stream_folders(path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from rigctl.recording.events import Event
 from rigctl.recording.markers import CUT, KIND
 
 CUT_KIND = f"{KIND} that was cut"
+CUT_DONE = f"{CUT}, done"
 
 _HEAD = b'{"writer":'
 _TAIL = re.compile(rb',"crc32":"[0-9a-f]{8}"}(?!\n).', re.DOTALL)
@@ -139,7 +140,7 @@ def _standing(events: Sequence[Event]) -> list[bool]:
 def _moved(event: Event, stream: Moved | None, stands: bool) -> Event:
     position = position_of(event)
     if event.kind == CUT:
-        return msgspec.structs.replace(event, kind=f"{CUT}, done")
+        return msgspec.structs.replace(event, kind=CUT_DONE)
     if event.kind != KIND or position is None:
         return event
     if not stands:

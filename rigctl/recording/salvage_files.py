@@ -13,9 +13,9 @@ from pathlib import Path
 
 from rigctl.errors import RecordingError
 from rigctl.recording import layout
-from rigctl.recording.durable import read_document, sync_folder, writing
+from rigctl.recording.durable import sync_folder, writing
 from rigctl.recording.layout import is_set_aside
-from rigctl.recording.manifest import Manifest, file_digest, inventory
+from rigctl.recording.manifest import Manifest, file_digest, inventory, read_manifest
 
 _OF_SESSION = (layout.SESSION, layout.EVENTS)
 _OF_STREAM = re.compile(r"stream\.json|data\.idx|data(_\d{4,})?\.(eeg|bin|vhdr|vmrk)")
@@ -26,7 +26,7 @@ def known_manifest(path: Path) -> tuple[Manifest | None, tuple[str, ...]]:
     if not (path / layout.MANIFEST).exists():
         return None, ()
     try:
-        return read_document(path / layout.MANIFEST, Manifest), ()
+        return read_manifest(path), ()
     except RecordingError as error:
         return None, (str(error).removeprefix(f"{path}/"),)
 

@@ -165,14 +165,7 @@ class Session:
         """
         if not (path / layout.SESSION).is_file():
             raise SessionNotFound(f"{path}: there is no {layout.SESSION} in it")
-        record = read_document(path / layout.SESSION, SessionRecord)
-        if (record.format, record.version) != (FORMAT, VERSION):
-            # Replacing it would lose what this version does not know of it.
-            raise RecordingError(
-                f"{path / layout.SESSION}: {record.format} {record.version} is not {FORMAT} "
-                f"{VERSION}; a newer rigctl may read it"
-            )
-        return cls(path, record)
+        return cls(path, read_record(path))
 
     @property
     def is_sealed(self) -> bool:
@@ -211,6 +204,22 @@ class Session:
             logger.warning("%s cannot say why it is set aside: %s", self.path, error)
         self.path = set_aside(self.path, reason)
         return self.path
+
+
+def read_record(path: Path) -> SessionRecord:
+    """Read the `session.json` of a session's folder.
+
+    Raises:
+        RecordingError: naming the file: it is not there, damaged, or of a newer version.
+    """
+    record = read_document(path / layout.SESSION, SessionRecord)
+    if (record.format, record.version) != (FORMAT, VERSION):
+        # Replacing it would lose what this version does not know of it.
+        raise RecordingError(
+            f"{path / layout.SESSION}: {record.format} {record.version} is not {FORMAT} "
+            f"{VERSION}; a newer rigctl may read it"
+        )
+    return record
 
 
 def is_sealed(path: Path) -> bool:

@@ -7,18 +7,24 @@ By default the samples are checked by the index's CRCs and every other file of a
 the manifest's hashes; `full` hashes the samples as well.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 
 import msgspec
 
 from rigctl.errors import RecordingError, SessionNotFound
 from rigctl.recording import layout
-from rigctl.recording.durable import naming, read_document
+from rigctl.recording.durable import naming
 from rigctl.recording.events import read_events
-from rigctl.recording.manifest import Manifest, StreamTotals, file_digest, inventory
+from rigctl.recording.manifest import (
+    Manifest,
+    StreamTotals,
+    file_digest,
+    inventory,
+    read_manifest,
+)
 from rigctl.recording.recover import RECOVERED
-from rigctl.recording.session import SessionRecord
+from rigctl.recording.session import SessionRecord, read_record
 from rigctl.recording.verify_stream import StreamFindings, check_stream
 from rigctl.recording.verify_texts import text_problems
 
@@ -63,14 +69,14 @@ def verify(path: Path, *, full: bool = False, progress: Progress | None = None) 
         SessionNotFound: there is no session.
         RecordingError: the folder cannot be read.
     """
-    if not any((path / name).exists() for name in (layout.SESSION, layout.MANIFEST)):
-        raise SessionNotFound(f"{path}: there is no session in it")
     with naming(path):
+        if not layout.holds_session(path):
+            raise SessionNotFound(f"{path}: there is no session in it")
         folders = layout.stream_folders(path)
         size = sum(sum(layout.data_sizes(folder).values()) for folder in folders)
     count = _Count(size, full, progress)
     problems: list[str] = []
-    record = _read_record(path / layout.SESSION, problems)
+    record = _read_record(path, problems)
     findings = {folder.name: check_stream(folder, count.advance) for folder in folders}
     problems += [text for found in findings.values() for text in found.problems]
     problems += _empty_streams(record, findings)
@@ -102,9 +108,9 @@ class _Count:
 
 def _read_record(path: Path, problems: list[str]) -> SessionRecord | None:
     try:
-        return read_document(path, SessionRecord)
+        return read_record(path)
     except RecordingError as error:
-        problems.append(_below(path.parent, error))
+        problems.append(_below(path, error))
         return None
 
 
@@ -152,15 +158,18 @@ def _seal_problems(
         yield from text_problems(path, recovered=recovered)
         return
     try:
-        manifest = read_document(path / layout.MANIFEST, Manifest)
+        manifest = read_manifest(path)
     except RecordingError as error:
         yield _below(path, error)
         return
-    yield from _file_problems(path, manifest, count)
+    yield from _file_problems(path, manifest, findings.keys(), count)
     yield from _total_problems(manifest, findings)
 
 
-def _file_problems(path: Path, manifest: Manifest, count: _Count) -> Iterator[str]:
+def _file_problems(
+    path: Path, manifest: Manifest, walked: Set[str], count: _Count
+) -> Iterator[str]:
+    """Yield the files that are not what was sealed; `walked` are the folders of streams."""
     there = set(inventory(path))
     for name in sorted(there - manifest.files.keys()):
         yield f"{name}: is not in the manifest"
@@ -169,17 +178,20 @@ def _file_problems(path: Path, manifest: Manifest, count: _Count) -> Iterator[st
             yield f"{name}: is missing"
             continue
         try:
-            yield from _changed(path, manifest, name, count)
+            yield from _changed(path, manifest, name, count, walked)
         except (RecordingError, OSError) as error:
             yield f"{name}: cannot be read: {error}"
 
 
-def _changed(path: Path, manifest: Manifest, name: str, count: _Count) -> Iterator[str]:
+def _changed(
+    path: Path, manifest: Manifest, name: str, count: _Count, walked: Set[str]
+) -> Iterator[str]:
     sealed, size = manifest.files[name], (path / name).stat().st_size
     if size < sealed.size or (size > sealed.size and not sealed.grows):
         yield f"{name}: has {size} bytes, sealed were {sealed.size}"
         return
-    samples = layout.is_data_file(name)
+    # Samples in other folders, such as one that was moved aside, have no CRCs that are walked.
+    samples = layout.is_data_file(name) and name.rpartition("/")[0] in walked
     if samples and not count.full:
         return  # its CRCs are walked
     digest = file_digest(path / name, sealed.size, count.advance if samples else None)

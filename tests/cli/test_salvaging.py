@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rigctl.cli.sessions import sessions
+from rigctl.errors import NotRecorded
 from rigctl.recording.manifest import seal
+from rigctl.recording.opened import open_session
 from rigctl.recording.session import Session
 from rigctl.recording.verify import verify
 from tests.recording import making
@@ -137,3 +139,23 @@ def test_the_program_itself_salvages(damaged: Session) -> None:
     done = rigctl("sessions", "salvage", damaged.path)
     assert done.returncode == 1
     assert "NOT ALL OF IT" in done.stdout
+
+
+def test_a_salvaged_session_is_told_apart_from_the_one_beside_it(damaged: Session) -> None:
+    run(damaged.path)
+    root = damaged.path.parents[3]
+    listed = CliRunner().invoke(sessions, ["list", "--data", str(root)]).stdout.splitlines()
+    assert [line.split()[1] for line in listed[1:]] == ["eeg", "eeg.salvaged"]
+    with pytest.raises(NotRecorded, match=r"have a stream amp \(eeg, eeg.salvaged\)"):
+        open_session(REF, root).stream("amp")
+
+
+def test_rigs_of_the_same_name_in_two_roots_are_all_reported(
+    damaged: Session, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(tmp_path / "data", other)
+    run(damaged.path)
+    roots = ("--data", tmp_path / "data", "--data", other)
+    told = run_json(REF, *roots, code=1)["sessions"]
+    assert len(told) == 2 and "error" in told["eeg"]

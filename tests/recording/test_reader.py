@@ -11,7 +11,8 @@ from rigctl.errors import RecordingError, SessionNotFound
 from rigctl.messages import ExpRef
 from rigctl.recording import layout
 from rigctl.recording.manifest import seal
-from rigctl.recording.reader import find_sessions, open_stream, resolve
+from rigctl.recording.reader import find_sessions, open_stream, reference_of, resolve
+from rigctl.recording.verify import verify
 from tests.recording import making
 
 
@@ -53,6 +54,19 @@ def test_a_reference_or_a_path_is_resolved(tmp_path: Path) -> None:
     assert resolve("2024-01-01_1_subject", roots) == [eeg.path, video.path]
     assert resolve(str(eeg.path.parent), roots) == [eeg.path, video.path]
     assert resolve(str(eeg.path), []) == [eeg.path]
+
+
+def test_a_rig_that_has_lost_its_session_file_is_meant_too(tmp_path: Path) -> None:
+    """Else a session would verify that has lost one of its rigs."""
+    eeg, video = making.make_session(tmp_path, "eeg"), making.make_session(tmp_path, "video")
+    making.record(eeg, making.signal())
+    (eeg.path / layout.SESSION).unlink()
+    assert resolve("2024-01-01_1_subject", [tmp_path]) == [eeg.path, video.path]
+    assert [problem.split(":")[0] for problem in verify(eeg.path).problems] == ["session.json"]
+
+
+def test_a_folder_that_stands_too_high_has_no_reference() -> None:
+    assert reference_of(Path("/eeg")) is None
 
 
 @pytest.mark.parametrize("target", ["2024-01-01_7_subject", "nonsense"])

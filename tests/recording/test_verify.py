@@ -1,14 +1,18 @@
 """Verification: what is intact is ok, and no flipped bit, cut, lost or added file stays unseen."""
 
+import shutil
 import zlib
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from rigctl.errors import SessionNotFound
 from rigctl.recording import index, layout
-from rigctl.recording.manifest import inventory, seal
+from rigctl.recording.checked import encode_document
+from rigctl.recording.durable import read_document
+from rigctl.recording.manifest import Manifest, inventory, seal
 from rigctl.recording.session import Session, SessionStream
 from rigctl.recording.stream_writer import StreamWriter
 from rigctl.recording.verify import StreamReport, verify
@@ -126,6 +130,33 @@ def test_every_missing_file_of_a_sealed_session_is_found(sealed: Session) -> Non
 def test_an_added_file_of_a_sealed_session_is_found(sealed: Session, name: str) -> None:
     (sealed.path / name).touch()
     assert f"{name}: is not in the manifest" in verify(sealed.path).problems
+
+
+def test_samples_that_were_moved_aside_with_their_folder_are_hashed(open_session: Session) -> None:
+    """No index is walked for them."""
+    shutil.copytree(open_session.path / "amp", open_session.path / "amp.torn")
+    seal(open_session)
+    assert verify(open_session.path).ok
+    data = open_session.path / "amp.torn/data.eeg"
+    data.write_bytes(bytes([data.read_bytes()[0] ^ 1]) + data.read_bytes()[1:])
+    assert verify(open_session.path).problems == [
+        "amp.torn/data.eeg: was changed since it was sealed"
+    ]
+
+
+def test_documents_of_a_newer_version_are_not_taken_as_understood(sealed: Session) -> None:
+    path = sealed.path / layout.MANIFEST
+    newer = msgspec.structs.replace(read_document(path, Manifest), version=2)
+    path.write_bytes(encode_document(newer))
+    assert verify(sealed.path).problems == [
+        "manifest.json: rigctl manifest 2 is not rigctl manifest 1; a newer rigctl may read it"
+    ]
+    path.unlink()
+    record = msgspec.structs.replace(sealed.record, version=2, sealed=False)
+    (sealed.path / layout.SESSION).write_bytes(encode_document(record))
+    assert verify(sealed.path).problems == [
+        "session.json: rigctl session 2 is not rigctl session 1; a newer rigctl may read it"
+    ]
 
 
 def test_the_log_may_grow_but_not_change(open_session: Session) -> None:

@@ -10,9 +10,13 @@ from typing import Any
 import msgspec
 
 from rigctl.recording import markers
-from rigctl.recording.events import Event
+from rigctl.recording.events import RING_TAKEN, Event
 from rigctl.recording.opened import OpenRig
 from rigctl.recording.opened_stream import OpenStream
+from rigctl.recording.salvage_events import CUT_DONE, CUT_KIND
+
+_KEPT_FOR_OURSELVES = (markers.KIND, markers.CUT, CUT_KIND, CUT_DONE, RING_TAKEN)
+"""Markers are exported as such; the others tell what became of them, or serve a recovery."""
 
 Advance = Callable[[int], None]
 """Told how many bytes of samples were exported, after each piece."""
@@ -38,7 +42,7 @@ class Source:
     def events(self) -> Iterator[tuple[float, Event]]:
         """Yield what happened beside the markers, with its synchronised time since 1970."""
         for event in self.rig.events:
-            if event.kind not in (markers.KIND, markers.CUT):
+            if event.kind not in _KEPT_FOR_OURSELVES:
                 yield self.rig.event_unix_s(event), event
 
     def facts(self) -> dict[str, Any]:
