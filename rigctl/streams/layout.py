@@ -57,6 +57,10 @@ RUN_AT, ARRIVAL_AT, HEARTBEAT_AT, CLOSED_AT, REASON_SIZE_AT = 24, 25, 26, 27, 28
 REASON_BYTE, PLAN_BYTE = 1024, 4096
 
 BLOCK = struct.Struct("<qqqdqqqq")
+LIKENESS = struct.Struct("<qqqq")
+"""What rows of blocks that are alike have in common: all behind the arrival time."""
+BLOCK_OF_A_KIND = struct.Struct(f"<qqqd{LIKENESS.size}s")
+"""A row with its likeness as bytes."""
 
 TOTAL_STORE_ORDER = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 """Whether the processor shows stores to others in their order, so that no lock is needed."""

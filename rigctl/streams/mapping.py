@@ -42,14 +42,18 @@ class FrameRing:
     """A ring of equal frames; counts of frames in, windows out.
 
     Args:
-        frames: shape (2 x capacity, *frame shape), both halves holding the same.
+        memory: both halves of the ring, holding the same.
+        dtype: of the frames.
+        shape: (capacity, *frame shape).
         mirrored: whether the system keeps the halves the same.
     """
 
-    def __init__(self, frames: npt.NDArray[Any], *, mirrored: bool) -> None:
-        self.capacity = len(frames) // 2
-        self.frames = frames
-        self.memory = frames.reshape(-1).view(np.uint8).data
+    def __init__(
+        self, memory: mmap.mmap, dtype: np.dtype[Any], shape: tuple[int, ...], *, mirrored: bool
+    ) -> None:
+        self.capacity, *frame = shape
+        self.frames = np.ndarray((2 * self.capacity, *frame), dtype, memory)
+        self.memory = memory
         """The same as bytes."""
         self._mirrored = mirrored
 
@@ -94,7 +98,7 @@ def create_frames(
     nbytes = _nbytes(dtype, shape)
     with create_file(path, nbytes if mirrored else 2 * nbytes) as fd:
         memory = _map(fd, nbytes, mirrored=mirrored, writable=True)
-    return _frame_ring(memory, dtype, shape, mirrored)
+    return FrameRing(memory, dtype, shape, mirrored=mirrored)
 
 
 def open_frames(
@@ -115,7 +119,7 @@ def open_frames(
         memory = _map(fd, nbytes, mirrored=mirrored, writable=False)
     finally:
         os.close(fd)
-    return _frame_ring(memory, dtype, shape, mirrored)
+    return FrameRing(memory, dtype, shape, mirrored=mirrored)
 
 
 @contextlib.contextmanager
@@ -180,10 +184,3 @@ def _protection(writable: bool) -> int:
 
 def _nbytes(dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
     return int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-
-
-def _frame_ring(
-    memory: mmap.mmap, dtype: np.dtype[Any], shape: tuple[int, ...], mirrored: bool
-) -> FrameRing:
-    capacity, *frame = shape
-    return FrameRing(np.ndarray((2 * capacity, *frame), dtype, memory), mirrored=mirrored)

@@ -1,3 +1,4 @@
+import mmap
 import os
 
 import numpy as np
@@ -32,8 +33,9 @@ def test_a_window_of_the_whole_capacity_is_contiguous_anywhere(tmp_path, mirrore
 
 @given(st.lists(st.integers(0, 7), max_size=40))
 def test_double_writing_keeps_both_halves_the_same(sizes):
-    memory = np.zeros((14,), dtype=np.int64)
-    ring, first = FrameRing(memory, mirrored=False), 0
+    raw = mmap.mmap(-1, 14 * 8)
+    ring, first = FrameRing(raw, np.dtype(np.int64), (7,), mirrored=False), 0
+    memory = np.frombuffer(raw, np.int64)
     for size in sizes:
         ring.put(first, np.arange(first, first + size))
         first += size

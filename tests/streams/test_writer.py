@@ -160,3 +160,42 @@ def test_frames_of_every_kind_come_back(name, mirrored, dtype, shape):
             got = reader.latest(chunk)
             assert (got.dtype, got.shape) == (samples.dtype, samples.shape)
             np.testing.assert_array_equal(got, samples)
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        np.asfortranarray,
+        lambda samples: np.repeat(samples, 2, axis=0)[::2],
+        lambda samples: np.repeat(samples, 2, axis=1)[:, ::2],
+        lambda samples: samples[::-1].copy()[::-1],
+    ],
+)
+def test_samples_that_do_not_lie_in_a_row_are_written_as_what_they_are(ring, of):
+    writer, reader = ring
+    for start in range(0, 3 * reader.capacity, 7):  # across the wrap
+        samples = of(frames(start, start + 7))
+        assert not samples.flags.c_contiguous
+        writer.write(Block(samples, start, 1.0))
+    head = reader.head
+    np.testing.assert_array_equal(reader.latest(400), frames(head - 400, head))
+
+
+def test_each_block_keeps_what_is_its_own_among_blocks_that_are_alike(ring):
+    writer, reader = ring
+    cursor, wanted = reader.cursor(), []
+    mark, gap, plain = (Marker(0, "Comment", "x"),), BlockFlags.GAP_BEFORE, BlockFlags.NONE
+    for number in range(200):
+        if number % 31 == 0:
+            writer.begin_run()
+        flags, markers = gap if number % 7 == 0 else plain, mark if number % 5 == 0 else ()
+        points = 3 if number % 11 == 0 else 2
+        writer.write(block(writer.head, points, number, markers, flags))
+        begins = BlockFlags.NEW_RUN if number % 31 == 0 else plain
+        wanted.append((number, points, flags | begins, 1 + number // 31, len(markers)))
+    batch, found = cursor.read(1000), []
+    for one in batch.blocks:
+        marks = sum(one.first <= m.position < one.first + one.points for m in batch.markers)
+        found.append((one.counter, one.points, one.flags, one.run, marks))
+    assert found == wanted
+    np.testing.assert_array_equal(batch.samples, frames(0, writer.head))
