@@ -36,6 +36,9 @@ reply's."""
 _AFTER_START_S = 2.0
 """How long after an instant in the future the first samples may come at the least."""
 
+_SAVED_WITHIN_S = 1.0
+"""How long what looks at the streams twice a second waits for ``session.json`` to be written."""
+
 
 class Recording:
     """One session at a time, from `begin` (or `resume`, or `adopt`) to `seal`.
@@ -59,6 +62,7 @@ class Recording:
         self._recorded = {name: s for name, s in streams.items() if s.recorded}
         self.recorder = RecorderLink(rig, self._recorded, changed, held)
         self._chronicle = Chronicle()
+        self._saving: asyncio.Task[None] | None = None
         self._is_adopted = False
         self._log_file: logging.Handler | None = None
 
@@ -221,8 +225,12 @@ class Recording:
         self._chronicle.note_clock(sample)
 
     async def save_episodes(self) -> None:
-        """Have ``session.json`` say what was noted."""
-        await self._chronicle.save()
+        """Have ``session.json`` say what was noted; a disk that hangs is not waited for."""
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(self._chronicle.save(), name="save episodes")
+        done, _ = await asyncio.wait([self._saving], timeout=_SAVED_WITHIN_S)
+        for saving in done:
+            saving.result()
 
     def attach(self, stream: str, ring: str) -> None:
         """A stream goes on in another ring."""

@@ -37,6 +37,8 @@ class Succession:
         self._give_up = give_up
         self._lost_s: deque[float] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        """Tasks of sessions before that are cancelled and not done yet."""
 
     @property
     def is_under_way(self) -> bool:
@@ -53,13 +55,14 @@ class Succession:
         self._lost_s.clear()
         if self._task:
             self._task.cancel()
+            self._ending.add(self._task)
+            self._task.add_done_callback(self._ending.discard)
+            self._task = None
 
     async def close(self) -> None:
         """Have no other recorder begin."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        self.reset()
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     async def _run(self) -> None:
         why = ""

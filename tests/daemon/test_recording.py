@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rigctl.config.rig import load_rig
-from rigctl.daemon import opening
+from rigctl.daemon import opening, recording
 from rigctl.daemon.recording import Recording
 from rigctl.daemon.recovery import last_recorded_unix_s
 from rigctl.daemon.sources import Sources
@@ -378,6 +378,26 @@ async def test_clock_samples_are_in_the_session_from_its_start_to_its_stop(
     assert started == (samples[0],)
     assert between == (samples[0], samples[2])
     assert record.clock_offsets == (samples[0], samples[2], samples[4])
+
+
+async def test_a_disk_that_hangs_does_not_hold_up_who_looks_at_the_streams(
+    rig_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "_SAVED_WITHIN_S", 0.01)
+    async with desk_of(rig_file) as desk:
+        answers, asked = asyncio.Event(), []
+
+        async def save() -> None:
+            asked.append(1)
+            await answers.wait()
+
+        monkeypatch.setattr(desk.recording._chronicle, "save", save)
+        await desk.recording.save_episodes()
+        await desk.recording.save_episodes()
+        assert asked == [1]  # nor do more and more of them wait
+        answers.set()
+        monkeypatch.setattr(recording, "_SAVED_WITHIN_S", 10)
+        await desk.recording.save_episodes()
 
 
 async def test_a_ring_that_opens_while_the_session_is_prepared_is_recorded(tmp_path, monkeypatch):

@@ -201,6 +201,15 @@ async def test_restarts_are_bounded_and_come_later_and_later() -> None:
     assert now._pause_s(MOST + 1 + WITHIN_S) == 0.0
 
 
+async def test_of_a_session_before_none_is_about_to_begin() -> None:
+    row = Succession(asyncio.Event().wait, str)  # type: ignore[arg-type]
+    row.begin()
+    assert row.is_under_way
+    row.reset()
+    assert not row.is_under_way  # or the new session's order to begin would be kept for it
+    await row.close()
+
+
 async def test_what_keeps_a_recorder_from_going_on_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(succession, "_FIRST_PAUSE_S", 0.0)
     said = asyncio.get_running_loop().create_future()
