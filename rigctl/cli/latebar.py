@@ -3,9 +3,11 @@
 From: work that tells how far it is.  To: standard error, on a terminal only.
 """
 
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -53,7 +55,8 @@ class LateBar:
         self._progress.update(self._task, completed=done, total=total)
         if self._wanted and not self.shown and self._clock() - self._begin_s > _LATE_S:
             self.shown = True
-            self._progress.start()
+            with _uninterrupted():
+                self._progress.start()
 
     def __enter__(self) -> Self:
         return self
@@ -65,4 +68,18 @@ class LateBar:
         trace: TracebackType | None,
     ) -> None:
         if self.shown:
-            self._progress.stop()
+            with _uninterrupted():
+                self._progress.stop()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold ^C back: the library cannot stop a bar that was interrupted as it started."""
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)

@@ -1,9 +1,11 @@
 """The progress bar: late, and only where somebody looks."""
 
 import io
+import signal
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
 from rigctl.cli.latebar import LateBar
 
@@ -38,3 +40,23 @@ def test_standard_error_of_a_program_without_terminal_stays_empty(
         clock.now_s += 10
         bar(1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_interrupt_as_it_appears_comes_once_it_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The library cannot stop what was interrupted as it started."""
+    clock, start = Clock(), Progress.start
+    started = []
+
+    def interrupted(progress: Progress) -> None:
+        signal.raise_signal(signal.SIGINT)
+        start(progress)
+        started.append(progress)
+
+    monkeypatch.setattr(Progress, "start", interrupted)
+    console = Console(file=io.StringIO(), force_terminal=True)
+    with pytest.raises(KeyboardInterrupt), LateBar("copying", console, clock) as bar:
+        clock.now_s += 2
+        bar(1, 2)
+    assert started and signal.getsignal(signal.SIGINT) is signal.default_int_handler
