@@ -34,7 +34,7 @@ class Woken:
     """What a reader that waited for each block went through."""
 
     p99_us: float
-    """From just before the block was written until the reader was there."""
+    """From just before the block was written until the reader was awake; it reads it then."""
     cpu: float
     """The reader's share of a core."""
 
@@ -80,35 +80,37 @@ class Pacer:
         """Let it write the ring, and wait for each block."""
         starts = count(ring.head, 20)
 
-        def stamp_of_next() -> int:
+        def late_ns() -> int:
             start = next(starts)
             assert ring.wait(start, 60)
+            woken_ns = time.monotonic_ns()
             with ring.view(start, start + 20) as samples:
-                return int(samples[-1, 0])
+                return woken_ns - int(samples[-1, 0])
 
-        return self._round("ring", stamp_of_next)
+        return self._round("ring", late_ns)
 
     def pipe_round(self) -> Woken:
         """Let it write the pipe, and wait for each stamp."""
         poll = select.poll()
         poll.register(self._stamps, select.POLLIN)
 
-        def stamp_of_next() -> int:
+        def late_ns() -> int:
             poll.poll(60_000)
-            stamp: int = _STAMP.unpack(os.read(self._stamps, _STAMP.size))[0]
-            return stamp
+            raw = os.read(self._stamps, _STAMP.size)
+            woken_ns = time.monotonic_ns()
+            stamp: int = _STAMP.unpack(raw)[0]
+            return woken_ns - stamp
 
-        return self._round("pipe", stamp_of_next)
+        return self._round("pipe", late_ns)
 
-    def _round(self, what: str, stamp_of_next: Callable[[], int]) -> Woken:
+    def _round(self, what: str, late_ns: Callable[[], int]) -> Woken:
         process = self._process
         assert process.stdin
         process.stdin.write(f"{what}\n")
         process.stdin.flush()
         late_us, began_s, cpu_s = [], time.monotonic(), time.process_time()
         for _ in range(self._blocks):
-            stamp = stamp_of_next()
-            late_us.append((time.monotonic_ns() - stamp) / 1e3)
+            late_us.append(late_ns() / 1e3)
         cpu = (time.process_time() - cpu_s) / (time.monotonic() - began_s)
         return Woken(float(np.percentile(late_us, 99)), cpu)
 
