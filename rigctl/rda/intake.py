@@ -110,7 +110,7 @@ class Intake:
         with self._changed:
             self._changed.wait_for(lambda: ready() or self.failure is not None, timeout_s)
             if not ready() and self.failure is not None:
-                raise self.failure
+                raise self.failure.with_traceback(None)  # that of an earlier wait goes
             return ready()
 
     def _work(self) -> None:
