@@ -79,9 +79,9 @@ def test_a_part_ends_after_its_time(session: Session) -> None:
     assert open_stream(writer.folder).index["part"].tolist() == [1, 1, 2, 2, 3]
 
 
-def test_what_stands_in_for_lost_samples_rolls_over_too(session: Session) -> None:
+def test_what_stands_in_for_lost_samples_rolls_over_too(session: Session, events: EventLog) -> None:
     info = making.signal("int16", channels=64)
-    with create(session, None, Roll(1 << 20, 3600), info) as writer:
+    with create(session, events, Roll(1 << 20, 3600), info) as writer:
         writer.append(frames(info, 5), counter=0, arrival_s=0)
         writer.fill(20_000, counter=1, arrival_s=1)
     stream = open_stream(writer.folder)
