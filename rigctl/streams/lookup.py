@@ -28,12 +28,6 @@ def position_at(segment: Segment, instant_s: float) -> float | None:
     return position
 
 
-def stop_of(segment: Segment, arrival_s: float) -> int | None:
-    """Return the sample after a block; see `RingReader.stop_of`."""
-    _, rows = _around(segment, arrival_s)
-    return next((row.stop for row in reversed(rows) if row.arrival_s == arrival_s), None)
-
-
 def _around(segment: Segment, instant_s: float) -> tuple[int, list[Row]]:
     """Return block records of the time around an instant, and the number of the first."""
     head, table = segment.head, segment.table

@@ -187,10 +187,6 @@ class RingReader:
         """
         return lookup.position_at(self._segment, instant_s)
 
-    def stop_of(self, arrival_s: float) -> int | None:
-        """Return the sample after the last block that arrived at exactly this time, if any did."""
-        return lookup.stop_of(self._segment, arrival_s)
-
     def cursor(self, start: int | None = None) -> Cursor:
         """Return a cursor that follows whole blocks from a sample on, from now on by default.
 

@@ -59,18 +59,6 @@ def test_between_runs_lies_the_first_sample_of_the_next(
     assert reader.position_at(when(70) + 60) == pytest.approx(70)
 
 
-def test_the_end_of_a_block_is_found_by_when_it_arrived(
-    ring: tuple[RingWriter, RingReader],
-) -> None:
-    writer, reader = ring
-    assert reader.stop_of(when(59)) is None
-    write(writer, 20)
-    assert reader.stop_of(BEGIN_S + 60 / RATE_HZ) == 60
-    assert reader.stop_of(BEGIN_S + 61 / RATE_HZ) is None
-    write(writer, 2000)
-    assert reader.stop_of(BEGIN_S + 60 / RATE_HZ) is None
-
-
 def test_what_is_overwritten_is_counted(ring: tuple[RingWriter, RingReader]) -> None:
     writer, reader = ring
     write(writer, 200)
