@@ -20,6 +20,7 @@ from rigctl.daemon.streams import StreamState
 from rigctl.errors import RecordingError
 from rigctl.recording.index import RECORD_BYTES
 from rigctl.recording.part_chain import RESERVE_S
+from rigctl.recording.stream_files import MAX_APPENDS_HZ
 from rigctl.reports import DiskReport
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,6 @@ _PROBE_WAIT_S = 5.0
 _PROBE_SHARE = 8
 """At most this part of what is free is written to see how fast that is."""
 
-_MOST_APPENDS_HZ = 250.0
 _EVENTS_BYTES_S = 1000.0
 """Markers, events and logs of a stream."""
 
@@ -188,7 +188,7 @@ class Disk:
 def load_of(info: StreamInfo) -> float:
     """Return how many bytes a stream brings to the disk in a second, index and events included."""
     rate_hz = float(info.rate_hz)
-    index = min(rate_hz, _MOST_APPENDS_HZ) * RECORD_BYTES
+    index = min(rate_hz, MAX_APPENDS_HZ) * RECORD_BYTES
     return rate_hz * info.frame_bytes + index + _EVENTS_BYTES_S
 
 

@@ -24,7 +24,8 @@ from rigctl.recording.part_chain import RESERVE_S, PartChain
 from rigctl.recording.part_files import PartFiles
 from rigctl.recording.rolling import began_at
 
-_MAX_APPENDS_HZ = 250
+MAX_APPENDS_HZ = 250
+"""How many appends a second room in the index is kept for, at most."""
 
 
 class StreamFiles:
@@ -233,4 +234,4 @@ def _last_crc(records: index.Records) -> int:
 
 
 def _index_bytes_ahead(info: StreamInfo) -> int:
-    return int(min(float(info.rate_hz), _MAX_APPENDS_HZ) * RESERVE_S) * index.RECORD_BYTES
+    return int(min(float(info.rate_hz), MAX_APPENDS_HZ) * RESERVE_S) * index.RECORD_BYTES
