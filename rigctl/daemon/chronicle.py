@@ -15,7 +15,7 @@ from rigctl.daemon.clock_samples import ClockSamples
 from rigctl.daemon.episodes import Episodes
 from rigctl.errors import RecordingError
 from rigctl.peers.orders import Counts, Interruption
-from rigctl.recording.session import ClockOffset, ClockPair, Episode, Session, Window
+from rigctl.recording.session import ClockOffset, Episode, Session, Window, wall_s
 from rigctl.reports import Condition
 
 log = logging.getLogger(__name__)
@@ -172,12 +172,6 @@ class Chronicle:
         noted: dict[str, object] = {"clock_offsets": self._clocks.all}
         noted["episodes"] = self._episodes.all
         return noted | ({"window": self._window} if self._window else {})
-
-
-def wall_s(instant_s: float | None) -> float:
-    """Return the wall clock's time at an instant of the rig's clock, or now."""
-    now = ClockPair.now()
-    return now.unix_s - (0.0 if instant_s is None else now.monotonic_s - instant_s)
 
 
 def _merged(

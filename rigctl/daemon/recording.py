@@ -14,7 +14,7 @@ from pathlib import Path
 from rigctl import log as logs
 from rigctl.config import Rig
 from rigctl.daemon import opening
-from rigctl.daemon.chronicle import Chronicle, wall_s
+from rigctl.daemon.chronicle import Chronicle
 from rigctl.daemon.first_samples import until_begun, until_durable
 from rigctl.daemon.recorder_link import RecorderLink
 from rigctl.daemon.session_facts import counts_of, header_of, streams_of
@@ -24,7 +24,7 @@ from rigctl.messages import ExpRef
 from rigctl.peers.orders import Attach, Begin, Note, Noticed
 from rigctl.recording.manifest import seal
 from rigctl.recording.recover import is_in_order, recover
-from rigctl.recording.session import ClockOffset, Session, open_unsealed
+from rigctl.recording.session import ClockOffset, Session, open_unsealed, wall_s
 from rigctl.reports import Condition
 
 log = logging.getLogger(__name__)

@@ -30,12 +30,9 @@ from rigctl.recording.stream_writer import StreamWriter
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """Another text each time the computer is started; only Linux has it."""
 
-TAKEN = RING_TAKEN
-"""The kind of the events whose value is a `Taken`; their source is the stream's folder."""
-
 
 class Taken(msgspec.Struct, frozen=True):
-    """From a sample of the recording on, those of a ring follow."""
+    """From a sample of the recording on, those of a ring follow: the value of a `RING_TAKEN`."""
 
     sample: int
     """Counted from the folder's beginning."""
@@ -186,7 +183,7 @@ def _place(events: Sequence[Event], folder: str, samples: int) -> Place | None:
     One that was logged at the very end may stand behind samples that were lost, and would hide it:
     it counts only if there is nothing before it.
     """
-    mine = (e.value for e in events if e.source == folder and e.kind == TAKEN)
+    mine = (e.value for e in events if e.source == folder and e.kind == RING_TAKEN)
     told = [msgspec.convert(value, Taken) for value in mine]
     known = [taken for taken in told if taken.sample < samples or taken.sample == samples == 0]
     if not known:

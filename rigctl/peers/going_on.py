@@ -6,7 +6,6 @@ What is missing between is estimated by the clock; where the ring has outlived t
 is known, and is nothing unless the ring was overwritten meanwhile.
 """
 
-import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -63,9 +62,3 @@ class GoingOn:
             self.is_exact,
             self._cause,
         )
-
-
-def wall_s(monotonic_s: float) -> float:
-    """Return the wall clock's time at a moment of the rig's clock."""
-    since_s = time.monotonic() - monotonic_s
-    return time.time() - (since_s if math.isfinite(since_s) else 0)

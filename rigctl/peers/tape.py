@@ -20,16 +20,17 @@ import msgspec
 
 from rigctl.blocks import Marker, StreamInfo
 from rigctl.config.keeping import Roll
-from rigctl.peers.former import TAKEN, Former, Taken
-from rigctl.peers.going_on import GoingOn, wall_s
+from rigctl.peers.former import Former, Taken
+from rigctl.peers.going_on import GoingOn
 from rigctl.peers.orders import Counts
 from rigctl.peers.positions import Positions
 from rigctl.peers.steps import Append, Fill, Segment, Sequence
 from rigctl.peers.window import arrivals_in, last_taken_s
 from rigctl.recording.append_file import FileDigest
-from rigctl.recording.events import EventLog
+from rigctl.recording.events import RING_TAKEN, EventLog
 from rigctl.recording.layout import next_stream_folder
 from rigctl.recording.manifest import StreamTotals
+from rigctl.recording.session import wall_s
 from rigctl.recording.stream_writer import StreamWriter
 from rigctl.streams import Batch
 from rigctl.streams.instants import locate
@@ -248,7 +249,7 @@ class Tape:
         taken = self._ring, self._offset
         if taken != self._taken:
             value = msgspec.to_builtins(Taken(writer.samples, self._ring, ring_sample))
-            self._events.append(writer.folder.name, TAKEN, value)
+            self._events.append(writer.folder.name, RING_TAKEN, value)
             self._taken = taken
 
     def _begin_segment(self, writer: StreamWriter, step: Segment) -> None:

@@ -3,12 +3,12 @@
 From: the configuration, and the times of the blocks.  To: `stream_files`.
 """
 
-import time
 from datetime import UTC, datetime
 
 from rigctl.blocks import StreamInfo
 from rigctl.config.keeping import Roll
 from rigctl.recording.index import Record
+from rigctl.recording.session import wall_s
 
 
 def most_bytes(roll: Roll | None, info: StreamInfo) -> int | None:
@@ -24,9 +24,8 @@ def most_bytes(roll: Roll | None, info: StreamInfo) -> int | None:
 
 def began_at(record: Record, info: StreamInfo) -> datetime:
     """Return the wall clock's time at an append's first sample."""
-    now_s = time.time()
-    since_s = time.monotonic() - record.arrival_s + record.count / float(info.rate_hz)
+    began_s = record.arrival_s - record.count / float(info.rate_hz)
     try:
-        return datetime.fromtimestamp(now_s - since_s, UTC)
+        return datetime.fromtimestamp(wall_s(began_s), UTC)
     except (ValueError, OverflowError):  # the source's clock says nothing
-        return datetime.fromtimestamp(now_s, UTC)
+        return datetime.fromtimestamp(wall_s(None), UTC)

@@ -5,6 +5,7 @@ To: disk; read back by `reader`, `verify` and after a crash.
 """
 
 import hashlib
+import math
 import time
 from logging import getLogger
 from pathlib import Path
@@ -36,6 +37,13 @@ class ClockPair(msgspec.Struct, frozen=True):
     def now(cls) -> "ClockPair":
         """Read both clocks."""
         return cls(time.time(), time.monotonic())
+
+
+def wall_s(instant_s: float | None) -> float:
+    """Return the wall clock's time at an instant of the rig's clock; now for one that is none."""
+    now = ClockPair.now()
+    since_s = 0.0 if instant_s is None else now.monotonic_s - instant_s
+    return now.unix_s - (since_s if math.isfinite(since_s) else 0.0)
 
 
 class ClockOffset(msgspec.Struct, frozen=True, kw_only=True):
