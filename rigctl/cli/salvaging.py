@@ -13,10 +13,8 @@ import msgspec
 from rigctl.cli.exits import FAILED, exit_code, told
 from rigctl.cli.latebar import LateBar
 from rigctl.cli.printing import print_json, show_grid
-from rigctl.cli.roots import Places, data_roots
-from rigctl.errors import BadReference, RigctlError, SessionNotFound
-from rigctl.messages import ExpRef
-from rigctl.recording.layout import holds_session, is_set_aside
+from rigctl.cli.roots import Places, placed, rig_folders
+from rigctl.errors import RigctlError, SessionNotFound
 from rigctl.recording.salvage import salvage
 from rigctl.recording.salvage_report import SalvageReport, StreamSalvage, details
 from rigctl.recording.salvage_session import SUFFIX
@@ -37,15 +35,7 @@ _HEADINGS = ("rig", "stream", "samples", "blocks", "left out", "samples lost", "
     is_flag=True,
     help="take samples that no checksum speaks for as well, and mark them UNVERIFIED",
 )
-@click.option(
-    *("--data", "data"),
-    metavar="DIR",
-    multiple=True,
-    type=click.Path(exists=True, file_okay=False),
-    help="a data root; may be given several times",
-)
-@click.option("--config", "lab_file", metavar="FILE", help="the lab file")
-@click.option("--json", "as_json", is_flag=True, help="report as JSON")
+@placed
 @told
 def salvage_sessions(
     target: str,
@@ -77,7 +67,7 @@ def salvage_sessions(
 
 
 def damaged_folders(target: str, places: Places) -> list[Path]:
-    """Return the rig folders that a target means, those without a `session.json` included.
+    """Return the rig folders that a target means but for those that were themselves salvaged.
 
     Args:
         target: an experiment reference, the folder of a session number, or one rig's folder in it.
@@ -87,33 +77,11 @@ def damaged_folders(target: str, places: Places) -> list[Path]:
         SessionNotFound: with where it was looked for.
         ConfigError: as `data_roots`.
     """
-    path = Path(target).expanduser()
-    folders = [path.resolve()] if path.is_dir() else _referred(target, places)
-    found = [rig for folder in folders for rig in _rigs(folder)]
-    if not found:
-        looked = ", ".join(map(str, folders)) or "no data root"
-        raise SessionNotFound(f"no session {target}: looked in {looked}")
-    return found
-
-
-def _referred(target: str, places: Places) -> list[Path]:
-    try:
-        folder = ExpRef.parse(target).folder
-    except BadReference as error:
-        raise SessionNotFound(f"{target} is neither a folder nor a reference: {error}") from error
-    return [root / folder for root in data_roots(places)]
-
-
-def _rigs(folder: Path) -> list[Path]:
-    if holds_session(folder):
-        return [folder]
-    inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in inside if _is_meant(path) and holds_session(path)]
-
-
-def _is_meant(path: Path) -> bool:
-    """Whether a folder is not itself salvaged from another, or set aside."""
-    return not (is_set_aside(path.name) or path.name.endswith(SUFFIX))
+    found, named = rig_folders(target, places).values(), Path(target).expanduser().resolve()
+    meant = [path for path in found if path == named or not path.name.endswith(SUFFIX)]
+    if not meant:
+        raise SessionNotFound(f"no session {target} but what was salvaged from one")
+    return meant
 
 
 def _show(reports: dict[str, SalvageReport], errors: dict[str, RigctlError], as_json: bool) -> None:
