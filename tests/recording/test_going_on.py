@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import mne
@@ -56,17 +55,6 @@ for step in range(int(sys.argv[2])):
         os.kill(os.getpid(), signal.SIGKILL)
     os.wait()
 """
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return making.make_session(tmp_path)
-
-
-@pytest.fixture
-def events(session: Session) -> Iterator[EventLog]:
-    with EventLog(session.path / layout.EVENTS, "recorder") as log:
-        yield log
 
 
 def record(session: Session, events: EventLog | None, info: StreamInfo = INFO) -> StreamWriter:

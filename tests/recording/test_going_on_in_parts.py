@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,17 +21,6 @@ from rigctl.recording.verify import verify
 from tests.recording import making
 from tests.recording.making import frames
 from tests.recording.rolled import INFO, POINTS, ROLL, add, create, expected, names, record
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return making.make_session(tmp_path)
-
-
-@pytest.fixture
-def events(session: Session) -> Iterator[EventLog]:
-    with EventLog(session.path / layout.EVENTS, "recorder") as log:
-        yield log
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +23,6 @@ from rigctl.recording.verify import verify
 from tests.recording import making
 from tests.recording.making import WHEN, frames
 from tests.recording.rolled import INFO, POINTS, add, create, expected, marks, names, record
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return making.make_session(tmp_path)
-
-
-@pytest.fixture
-def events(session: Session) -> Iterator[EventLog]:
-    with EventLog(session.path / layout.EVENTS, "recorder") as log:
-        yield log
 
 
 def name_of(fd: int) -> str:
