@@ -128,9 +128,10 @@ from rigctl.config import load_rig
 from rigctl.daemon.place import Place
 place = Place.take(load_rig(Path(sys.argv[1])))
 place.workers.take_now()
-forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(1e6,))
-forked.start()
-print("held", flush=True)
+def live_on():  # only here it is sure that the process has begun its own life
+    print("held", flush=True)
+    time.sleep(1e6)
+multiprocessing.get_context("fork").Process(target=live_on).start()
 time.sleep(1e6)
 """
 
